@@ -1,0 +1,56 @@
+using Streams.Processors;
+
+namespace Streams.Hosting.Runtime;
+
+/// <summary>Where a task starts, and the epoch under which it may commit.</summary>
+/// <param name="Partition">The partition.</param>
+/// <param name="Epoch">The fence: raised by each takeover.</param>
+/// <param name="NextOffset">The next offset to read; <c>null</c> if nothing was ever committed.</param>
+/// <param name="StreamTime">Stream time as committed.</param>
+internal sealed record PartitionStart(TopicPartition Partition, long Epoch, long? NextOffset, DateTime? StreamTime);
+
+/// <summary>One task's part of a commit cycle.</summary>
+/// <param name="Changes">What the task did.</param>
+/// <param name="Epoch">The epoch it holds.</param>
+/// <param name="ReadFrom">The next offset as last committed, which the row must still hold; <c>null</c> if nothing was.</param>
+internal sealed record TaskCommit(ChangeSet Changes, long Epoch, long? ReadFrom);
+
+/// <summary>
+/// The one transactional store of offsets, state and results. PostgreSQL in production; a fake one in simulation.
+/// </summary>
+internal interface IStateStore : IAsyncDisposable
+{
+    /// <summary>Creates the application's schema and tables where missing, and checks those that exist.</summary>
+    /// <exception cref="SchemaMismatchException">A table exists and differs; the message has the statements that would mend it.</exception>
+    Task PrepareAsync(CancellationToken cancellation);
+
+    /// <summary>Takes partitions over: raises their epochs, so that no earlier owner can commit, and says where to go on.</summary>
+    Task<IReadOnlyList<PartitionStart>> AcquireAsync(IReadOnlyList<TopicPartition> partitions, CancellationToken cancellation);
+
+    /// <summary>
+    /// Opens a transaction, moves every task's offset under its fence, and writes all changes: rows appended and
+    /// upserted, aggregates merged, dead letters kept. Nothing is visible to others until
+    /// <see cref="ICommitTransaction.CommitAsync"/>.
+    /// </summary>
+    /// <exception cref="FencedException">Another node took some of the partitions; nothing was written.</exception>
+    Task<ICommitTransaction> WriteAsync(IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation);
+
+    /// <summary>
+    /// Whether the transaction that moved these tasks' offsets took place: asked when the connection broke during COMMIT.
+    /// </summary>
+    /// <exception cref="FencedException">Another node took some of the partitions in between.</exception>
+    Task<bool> IsCommittedAsync(IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation);
+}
+
+/// <summary>A transaction that has written everything and waits for its commit. Disposing it without one rolls it back.</summary>
+internal interface ICommitTransaction : IAsyncDisposable
+{
+    /// <summary>
+    /// The new totals of the rows that changed, one buffer per aggregate that has a changelog topic, with all of its
+    /// table's columns.
+    /// </summary>
+    IReadOnlyList<RowBuffer> Totals { get; }
+
+    /// <exception cref="CommitOutcomeUnknownException">The connection broke on the way; ask <see cref="IStateStore.IsCommittedAsync"/>.</exception>
+    Task CommitAsync(CancellationToken cancellation);
+}

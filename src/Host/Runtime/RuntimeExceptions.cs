@@ -1,0 +1,20 @@
+using Streams.Processors;
+
+namespace Streams.Hosting.Runtime;
+
+/// <summary>Another node owns these partitions now. The tasks let go at once; nothing of theirs was written.</summary>
+internal sealed class FencedException(IReadOnlyList<TopicPartition> partitions)
+    : Exception($"Another node took over {string.Join(", ", partitions)}; this node lets go of them.")
+{
+    public IReadOnlyList<TopicPartition> Partitions { get; } = partitions;
+}
+
+/// <summary>The connection broke while COMMIT was under way: it may or may not have happened.</summary>
+internal sealed class CommitOutcomeUnknownException(Exception inner)
+    : Exception("The connection broke during COMMIT; the offset rows will say whether it took place.", inner);
+
+/// <summary>A table, or what is in it, is not what the topology needs. The message says what differs and how to mend it.</summary>
+public sealed class SchemaMismatchException : Exception
+{
+    internal SchemaMismatchException(string message) : base(message) { }
+}

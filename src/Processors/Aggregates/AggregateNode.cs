@@ -1,0 +1,75 @@
+namespace Streams.Processors;
+
+/// <summary>Adds records up per group and window, in memory, for the commit cycle to merge into the table.</summary>
+internal sealed class AggregateNode<TKey, TValue, TGroup>(GroupedStream<TKey, TValue, TGroup> grouped, string role)
+    : TaskNode(grouped.Stream.Node.Builder, NodeKind.TableSink, role, null, grouped.Stream.Node), IAggregateNode
+{
+    private readonly KeyShape<TGroup> _key = new(grouped.Column);
+
+    public List<AggregateColumn<TValue>> Columns { get; } = [];
+
+    public string? TableName { get; set; }
+
+    public string? Schema { get; set; }
+
+    public string? ChangelogTopic { get; set; }
+
+    public override bool ReadsKey => grouped.ReadsKey;
+
+    public override TableSchema Table => new(TableName ?? "", TableKind.Aggregate, [.. WindowColumns, .. _key.Columns, .. Columns.SelectMany(c => c.Columns)])
+    {
+        Schema = Schema,
+        ChangelogTopic = ChangelogTopic,
+    };
+
+    public override IEnumerable<string> Problems =>
+    [
+        .. TableName is null ? ["the aggregate has no table to live in; add .ToTable(name)"] : Array.Empty<string>(),
+        .. _key.Problems,
+        .. grouped.Windows?.Problems() ?? [],
+    ];
+
+    private IEnumerable<Column> WindowColumns =>
+        grouped.Windows is null ? [] : [new Column("window_start", ColumnType.Timestamp, Merge: MergeRule.Key)];
+
+    public AggregateChanges CreateChanges() => CreateMap();
+
+    public override Step CreateStep(TaskBuilder task) =>
+        new AggregateStep(this, grouped, task.Output<TKey, TValue>(Inputs[0]), task.Context, task.AggregateSlot(this));
+
+    private DeltaMap<TGroup, TValue> CreateMap() => new(new AggregateShape<TGroup, TValue>(Table, grouped.Windows is not null, _key, Columns));
+
+    private sealed class AggregateStep(
+        AggregateNode<TKey, TValue, TGroup> node, GroupedStream<TKey, TValue, TGroup> grouped, Batch<TKey, TValue> input, BatchContext context, int slot)
+        : RecordStep<TKey, TValue>(node.Name, input, context)
+    {
+        // A batch adds up on its own first, so that it can be forgotten without touching what earlier batches did.
+        private readonly DeltaMap<TGroup, TValue> _pending = node.CreateMap();
+        private readonly TumblingWindows? _windows = grouped.Windows;
+        private readonly Func<Record<TKey, TValue>, TGroup> _selector = grouped.Selector;
+
+        public override void Accept()
+        {
+            Context.Changes.Aggregates[slot].MergeFrom(_pending);
+            _pending.Clear();
+        }
+
+        public override void Discard() => _pending.Clear();
+
+        protected override void Process(in Record<TKey, TValue> record)
+        {
+            DateTime start = default;
+            if (_windows is not null)
+            {
+                start = _windows.StartOf(record.Time);
+                if (_windows.IsClosed(start, Context.StreamTimeAt(record.Index)))
+                {
+                    Context.Changes.Late++;
+                    return;
+                }
+            }
+
+            _pending.Add(new WindowedKey<TGroup>(start, _selector(record)), record.Value);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+namespace Streams.Processors;
+
+/// <summary>
+/// Everything a task did since the last commit: how far it read, what it wants written and sent. Handed over whole to the
+/// commit cycle while the task goes on into a fresh one.
+/// </summary>
+internal sealed class ChangeSet : IDisposable
+{
+    public ChangeSet(TopicPartition partition, IReadOnlyList<OutputBuffer> outputs, IReadOnlyList<RowBuffer> rows, IReadOnlyList<AggregateChanges> aggregates)
+    {
+        Partition = partition;
+        Outputs = outputs;
+        Rows = rows;
+        Aggregates = aggregates;
+    }
+
+    public TopicPartition Partition { get; }
+
+    /// <summary>The next offset to read once this is committed.</summary>
+    public long NextOffset { get; set; }
+
+    /// <summary>Stream time once this is committed; <c>null</c> before the first record.</summary>
+    public DateTime? StreamTime { get; set; }
+
+    /// <summary>How many records were read, dead letters and late ones included.</summary>
+    public long Records { get; set; }
+
+    /// <summary>Late records among them.</summary>
+    public long Late { get; set; }
+
+    /// <summary>Records to send, one buffer per sink of the topology.</summary>
+    public IReadOnlyList<OutputBuffer> Outputs { get; }
+
+    /// <summary>Rows to append or upsert, one buffer per such table.</summary>
+    public IReadOnlyList<RowBuffer> Rows { get; }
+
+    /// <summary>Deltas to merge, one map per aggregate.</summary>
+    public IReadOnlyList<AggregateChanges> Aggregates { get; }
+
+    public List<DeadLetter> DeadLetters { get; } = [];
+
+    /// <summary>Nothing was read since the last commit.</summary>
+    public bool IsEmpty => Records == 0;
+
+    /// <summary>What it holds in memory, roughly.</summary>
+    public long SizeBytes
+    {
+        get
+        {
+            long size = 0;
+            foreach (var output in Outputs)
+            {
+                size += output.SizeBytes;
+            }
+
+            foreach (var rows in Rows)
+            {
+                size += rows.SizeBytes;
+            }
+
+            foreach (var aggregate in Aggregates)
+            {
+                size += aggregate.SizeBytes;
+            }
+
+            foreach (var letter in DeadLetters)
+            {
+                size += 256 + (letter.Key?.Length ?? 0) + (letter.Value?.Length ?? 0);
+            }
+
+            return size;
+        }
+    }
+
+    /// <summary>Makes it ready for the next cycle.</summary>
+    public void Clear()
+    {
+        Records = Late = 0;
+        DeadLetters.Clear();
+        foreach (var output in Outputs)
+        {
+            output.Clear();
+        }
+
+        foreach (var rows in Rows)
+        {
+            rows.Clear();
+        }
+
+        foreach (var aggregate in Aggregates)
+        {
+            aggregate.Clear();
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var output in Outputs)
+        {
+            output.Dispose();
+        }
+
+        foreach (var rows in Rows)
+        {
+            rows.Dispose();
+        }
+    }
+}

@@ -1,0 +1,137 @@
+namespace Streams.Processors;
+
+/// <summary>
+/// The engine: one partition of a source topic with every operator its records reach. Deterministic, synchronous and
+/// single-threaded: the same batches give the same change sets, however they are cut.
+/// </summary>
+/// <remarks>
+/// A batch is atomic per record. Steps run in graph order over the whole batch; if records fail, the batch's effects are
+/// discarded and it is run again without them, until a run goes through. Failed records leave as dead letters.
+/// </remarks>
+internal sealed class StreamTask : IDisposable
+{
+    private readonly BatchContext _context;
+    private readonly TaskLayout _layout;
+    private readonly ISourceStep _source;
+    private readonly Step[] _steps;
+    private readonly Stack<ChangeSet> _spare = new();
+    private ChangeSet _changes;
+    private StreamClock _clock;
+
+    /// <param name="layout">The topology, laid out.</param>
+    /// <param name="partition">The partition to process; its topic must be a source of the topology.</param>
+    /// <param name="options">The limits.</param>
+    /// <param name="nextOffset">Where to start; records below are passed over.</param>
+    /// <param name="streamTime">Stream time there, as committed.</param>
+    /// <param name="muteBelow">Forwarded output of records below this offset is in Kafka already.</param>
+    public StreamTask(TaskLayout layout, TopicPartition partition, TaskOptions options, long nextOffset, DateTime? streamTime, long muteBelow = 0)
+    {
+        _layout = layout;
+        _context = new BatchContext(partition, options) { MuteBelow = muteBelow };
+        _clock = new StreamClock(streamTime);
+        NextOffset = nextOffset;
+        _changes = layout.CreateChangeSet(partition);
+        _context.Changes = _changes;
+        var builder = new TaskBuilder(layout, _context);
+        var steps = layout.NodesOf(partition.Topic).Select(node => node.CreateStep(builder)).ToList();
+        _source = (ISourceStep)steps[0];
+        _steps = [.. steps.Skip(1)];
+    }
+
+    public TopicPartition Partition => _context.Partition;
+
+    /// <summary>The next offset to process.</summary>
+    public long NextOffset { get; private set; }
+
+    public DateTime? StreamTime => _clock.Time;
+
+    /// <summary>What is held for the next commit, in bytes, roughly.</summary>
+    public long PendingBytes => _changes.SizeBytes;
+
+    public long PendingRecords => _changes.Records;
+
+    /// <summary>Runs one batch. Does not dispose it.</summary>
+    /// <param name="batch">Records of this task's partition.</param>
+    /// <param name="now">Wall time, for <see cref="TaskOptions.MaxFuture"/>.</param>
+    /// <exception cref="RecordFailedException">A record failed and the policy is <see cref="ErrorPolicy.Stop"/>.</exception>
+    public void Process(RecordBatch batch, DateTime now)
+    {
+        if (batch.NextOffset <= NextOffset)
+        {
+            return;
+        }
+
+        _context.Begin(batch, now);
+        var read = _source.Decode(NextOffset);
+        var late = _changes.Late;
+        var clock = _clock;
+        while (true)
+        {
+            _source.Advance(ref clock);
+            var failures = _context.FailureCount;
+            foreach (var step in _steps)
+            {
+                step.Run();
+            }
+
+            if (_context.FailureCount == failures)
+            {
+                break;
+            }
+
+            foreach (var step in _steps)
+            {
+                step.Discard();
+            }
+
+            clock = _clock;
+            _changes.Late = late;
+            _source.RemoveFailed();
+        }
+
+        foreach (var step in _steps)
+        {
+            step.Accept();
+        }
+
+        _clock = clock;
+        NextOffset = batch.NextOffset;
+        _changes.Records += read;
+        if (_context.Options.OnError == ErrorPolicy.DeadLetter)
+        {
+            _changes.DeadLetters.AddRange(_context.Failures);
+        }
+    }
+
+    /// <summary>Hands over what was done since the last call and starts anew.</summary>
+    public ChangeSet TakeChanges()
+    {
+        var taken = _changes;
+        taken.NextOffset = NextOffset;
+        taken.StreamTime = StreamTime;
+        _changes = _spare.TryPop(out var spare) ? spare : _layout.CreateChangeSet(Partition);
+        _context.Changes = _changes;
+        return taken;
+    }
+
+    /// <summary>Takes a committed change set back for another cycle.</summary>
+    public void Recycle(ChangeSet changes)
+    {
+        changes.Clear();
+        _spare.Push(changes);
+    }
+
+    public void Dispose()
+    {
+        foreach (var step in _steps)
+        {
+            step.Dispose();
+        }
+
+        _changes.Dispose();
+        while (_spare.TryPop(out var spare))
+        {
+            spare.Dispose();
+        }
+    }
+}

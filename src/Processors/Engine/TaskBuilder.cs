@@ -1,0 +1,40 @@
+namespace Streams.Processors;
+
+/// <summary>Wires the steps of one task: who reads whose output, and which slot of the change set is whose.</summary>
+internal sealed class TaskBuilder
+{
+    private readonly Dictionary<Node, object> _outputs = [];
+    private readonly TaskLayout _layout;
+
+    public TaskBuilder(TaskLayout layout, BatchContext context)
+    {
+        _layout = layout;
+        Context = context;
+    }
+
+    public BatchContext Context { get; }
+
+    /// <summary>Whether anything downstream of this source reads the decoded key.</summary>
+    public bool KeyIsRead(Node source) => _layout.KeyIsRead(source);
+
+    /// <summary>The batch that a node writes and the nodes below it read.</summary>
+    public Batch<TKey, TValue> Output<TKey, TValue>(Node node)
+    {
+        if (!_outputs.TryGetValue(node, out var batch))
+        {
+            batch = new Batch<TKey, TValue>();
+            _outputs.Add(node, batch);
+        }
+
+        return (Batch<TKey, TValue>)batch;
+    }
+
+    /// <summary>Whether a node belongs to this task: only those that its source's records can reach do.</summary>
+    public bool Includes(Node node) => _layout.Includes(node, Context.Partition.Topic);
+
+    public int OutputSlot(Node node) => TaskLayout.SlotOf(_layout.Outputs, node);
+
+    public int RowSlot(Node node) => TaskLayout.SlotOf(_layout.Rows, node);
+
+    public int AggregateSlot(Node node) => TaskLayout.SlotOf(_layout.Aggregates, node);
+}

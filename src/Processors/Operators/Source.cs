@@ -1,0 +1,189 @@
+using System.Globalization;
+
+namespace Streams.Processors;
+
+/// <summary>
+/// <c>builder.Stream(topic, ...)</c>: decodes a topic's records, gives each its event time and keeps the partition's
+/// stream time. What cannot be decoded, is too large, or claims an absurd time is a dead letter and moves no clock.
+/// </summary>
+public static class SourceOperator
+{
+    /// <summary>Starts a stream from a topic.</summary>
+    /// <param name="builder">The topology being declared.</param>
+    /// <param name="topic">The topic to read.</param>
+    /// <param name="keyCodec">Decodes keys. Used only if an operator reads the key.</param>
+    /// <param name="valueCodec">Decodes values.</param>
+    /// <param name="timestamp">Event time (UTC) from the value; <c>null</c> from it, or no function: the Kafka record's timestamp.</param>
+    /// <param name="name">The node's name; generated when absent.</param>
+    /// <example><code>builder.Stream("clickstream", Codecs.Utf8, new ClickCodec(), click => click.Time)</code></example>
+    public static Stream<TKey, TValue> Stream<TKey, TValue>(
+        this StreamBuilder builder,
+        string topic,
+        ICodec<TKey> keyCodec,
+        ICodec<TValue> valueCodec,
+        Func<TValue, DateTime?>? timestamp = null,
+        string? name = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var node = builder.Add(new SourceNode<TKey, TValue>(builder, topic, keyCodec, valueCodec, timestamp, name));
+        return new Stream<TKey, TValue>(node, keyCodec, valueCodec, keyAsRead: true, valueAsRead: true);
+    }
+}
+
+/// <summary>What a task needs of its source's step.</summary>
+internal interface ISourceStep
+{
+    /// <summary>Decodes the batch from the given offset on.</summary>
+    /// <returns>How many records were looked at.</returns>
+    int Decode(long fromOffset);
+
+    /// <summary>Runs the clock over the decoded records.</summary>
+    void Advance(ref StreamClock clock);
+
+    /// <summary>Takes failed records out before another run.</summary>
+    void RemoveFailed();
+}
+
+internal sealed class SourceNode<TKey, TValue>(
+    StreamBuilder builder, string topic, ICodec<TKey> keyCodec, ICodec<TValue> valueCodec, Func<TValue, DateTime?>? timestamp, string? name)
+    : TaskNode(builder, NodeKind.Source, "SOURCE", name)
+{
+    public override string Topic => topic;
+
+    public override (Type Key, Type Value)? RecordTypes => (typeof(TKey), typeof(TValue));
+
+    public override Step CreateStep(TaskBuilder task) =>
+        new SourceStep(this, task.KeyIsRead(this), task.Context, task.Output<TKey, TValue>(this));
+
+    private sealed class SourceStep(SourceNode<TKey, TValue> node, bool decodeKey, BatchContext context, Batch<TKey, TValue> output) : Step, ISourceStep
+    {
+        // Kafka cannot carry times before 1970, and windows, partitions and retention all count from there.
+        private static readonly DateTime MinTime = DateTime.UnixEpoch;
+
+        private readonly bool _nullKeyIsLegal = default(TKey) is null;
+        private readonly ICodec<TKey> _keyCodec = node.KeyCodec;
+        private readonly ICodec<TValue> _valueCodec = node.ValueCodec;
+        private readonly Func<TValue, DateTime?>? _timestamp = node.Timestamp;
+
+        public override void Run() { }
+
+        public int Decode(long fromOffset)
+        {
+            output.Clear();
+            var source = context.Source;
+            var count = source.Count;
+            var maxTime = context.Now + context.Options.MaxFuture;
+            var first = 0;
+            while (first < count && source.Offset(first) < fromOffset)
+            {
+                first++;
+            }
+
+            var i = first;
+            while (i < count)
+            {
+                try
+                {
+                    for (; i < count; i++)
+                    {
+                        output.Add(DecodeOne(source, i, maxTime));
+                    }
+                }
+                catch (Exception e) when (e is not RecordFailedException)
+                {
+                    context.Fail(i, node.Name, e);
+                    i++;
+                }
+            }
+
+            return count - first;
+        }
+
+        public void Advance(ref StreamClock clock)
+        {
+            foreach (ref readonly var record in output.Records)
+            {
+                context.SetStreamTime(record.Index, clock.Advance(record.Time));
+            }
+        }
+
+        public void RemoveFailed() => output.RemoveFailed(context);
+
+        private Record<TKey, TValue> DecodeOne(RecordBatch source, int i, DateTime maxTime)
+        {
+            var bytes = source.Value(i);
+            var size = source.Key(i).Length + bytes.Length;
+            if (size > context.Options.MaxRecordBytes)
+            {
+                throw new RecordRejectedException(string.Create(
+                    CultureInfo.InvariantCulture, $"The record has {size} bytes; Streams:MaxRecordBytes allows {context.Options.MaxRecordBytes}."));
+            }
+
+            TValue value = default!;
+            if (source.HasValue(i))
+            {
+                value = _valueCodec.Decode(bytes);
+            }
+            else if (!_valueCodec.AcceptsNull)
+            {
+                throw new RecordRejectedException("The value is null.");
+            }
+
+            return new Record<TKey, TValue>(DecodeKey(source, i), value, TimeOf(source, i, value, maxTime), i);
+        }
+
+        private TKey DecodeKey(RecordBatch source, int i)
+        {
+            if (!decodeKey)
+            {
+                return default!;
+            }
+
+            if (source.HasKey(i))
+            {
+                return _keyCodec.Decode(source.Key(i));
+            }
+
+            return _nullKeyIsLegal
+                ? default!
+                : throw new RecordRejectedException($"The key is null, and {typeof(TKey).Name} cannot be; read it as a nullable type.");
+        }
+
+        private DateTime TimeOf(RecordBatch source, int i, TValue value, DateTime maxTime)
+        {
+            DateTime time;
+            if (_timestamp?.Invoke(value) is { } own)
+            {
+                time = own.Kind == DateTimeKind.Local ? own.ToUniversalTime() : DateTime.SpecifyKind(own, DateTimeKind.Utc);
+            }
+            else if (source.TimestampMs(i) is { } ms)
+            {
+                time = ms is >= 0 and <= 253_402_300_799_999
+                    ? DateTime.UnixEpoch.AddMilliseconds(ms)
+                    : throw new RecordRejectedException(string.Create(CultureInfo.InvariantCulture, $"The Kafka timestamp {ms} is not between the years 1970 and 9999."));
+            }
+            else
+            {
+                throw new RecordRejectedException("The record has no time: neither in its value nor as a Kafka timestamp.");
+            }
+
+            if (time < MinTime)
+            {
+                throw new RecordRejectedException($"The event time {Text(time)} is before 1970.");
+            }
+
+            return time <= maxTime
+                ? time
+                : throw new RecordRejectedException(
+                    $"The event time {Text(time)} is further in the future than Streams:MaxFuture ({context.Options.MaxFuture}) allows; now is {Text(context.Now)}.");
+        }
+
+        private static string Text(DateTime time) => time.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFF'Z'", CultureInfo.InvariantCulture);
+    }
+
+    private ICodec<TKey> KeyCodec => keyCodec;
+
+    private ICodec<TValue> ValueCodec => valueCodec;
+
+    private Func<TValue, DateTime?>? Timestamp => timestamp;
+}

@@ -1,0 +1,25 @@
+namespace Streams;
+
+/// <summary>A stream whose records are assigned to groups, ready to be windowed or aggregated.</summary>
+public sealed class GroupedStream<TKey, TValue, TGroup>
+{
+    internal GroupedStream(Stream<TKey, TValue> stream, Func<Record<TKey, TValue>, TGroup> selector, bool readsKey, string? column, TumblingWindows? windows)
+    {
+        Stream = stream;
+        Selector = selector;
+        ReadsKey = readsKey;
+        Column = column;
+        Windows = windows;
+    }
+
+    internal Stream<TKey, TValue> Stream { get; }
+
+    internal Func<Record<TKey, TValue>, TGroup> Selector { get; }
+
+    internal bool ReadsKey { get; }
+
+    /// <summary>The name of the group's column when the group is one plain value.</summary>
+    internal string? Column { get; }
+
+    internal TumblingWindows? Windows { get; }
+}
