@@ -85,7 +85,11 @@ internal sealed class SinkNode<TKey, TValue>(Stream<TKey, TValue> stream, string
 
         public override void Discard() => Outputs.Discard();
 
-        public override void Dispose() => _headers.Dispose();
+        public override void Dispose()
+        {
+            base.Dispose();
+            _headers.Dispose();
+        }
 
         protected override void Process(in Record<TKey, TValue> record)
         {
