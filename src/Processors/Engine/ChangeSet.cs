@@ -28,6 +28,9 @@ internal sealed class ChangeSet : IDisposable
     /// <summary>Late records among them.</summary>
     public long Late { get; set; }
 
+    /// <summary>Kafka's timestamp of the newest record read, in milliseconds since 1970: how fresh the results are.</summary>
+    public long? NewestTimestampMs { get; set; }
+
     /// <summary>Records to send, one buffer per sink of the topology.</summary>
     public IReadOnlyList<OutputBuffer> Outputs { get; }
 
@@ -76,6 +79,7 @@ internal sealed class ChangeSet : IDisposable
     public void Clear()
     {
         Records = Late = 0;
+        NewestTimestampMs = null;
         DeadLetters.Clear();
         foreach (var output in Outputs)
         {

@@ -23,6 +23,9 @@ public readonly record struct TopicPartition(string Topic, int Partition) : ICom
 /// </summary>
 internal abstract class RecordBatch : IDisposable
 {
+    /// <summary>The partition that every record comes from.</summary>
+    public abstract TopicPartition Partition { get; }
+
     /// <summary>How many records.</summary>
     public abstract int Count { get; }
 

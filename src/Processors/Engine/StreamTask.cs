@@ -97,6 +97,7 @@ internal sealed class StreamTask : IDisposable
         _clock = clock;
         NextOffset = batch.NextOffset;
         _changes.Records += read;
+        _changes.NewestTimestampMs = batch.Count > 0 ? batch.TimestampMs(batch.Count - 1) : null;
         if (_context.Options.OnError == ErrorPolicy.DeadLetter)
         {
             _changes.DeadLetters.AddRange(_context.Failures);

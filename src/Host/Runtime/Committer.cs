@@ -1,0 +1,207 @@
+using Microsoft.Extensions.Logging;
+using Streams.Hosting.Runtime.Actors;
+using Streams.Hosting.Telemetry;
+using Streams.Processors;
+
+namespace Streams.Hosting.Runtime;
+
+/// <summary>What the committer can be told.</summary>
+internal abstract record CommitterMessage
+{
+    /// <summary>Time for a commit.</summary>
+    public sealed record Commit : CommitterMessage;
+
+    /// <summary>Commit what these tasks did, then forget them: their partitions are being given up.</summary>
+    public sealed record Release(IReadOnlyList<OwnedTask> Tasks, TaskCompletionSource<bool> Reply) : CommitterMessage;
+}
+
+/// <summary>
+/// Collects the tasks' change sets and runs commit cycles, one at a time. A cycle that fails for a passing reason is
+/// tried again as it stands until it succeeds; the tasks go on meanwhile, within <see cref="NodeLoad"/>'s bound.
+/// </summary>
+internal sealed class Committer(
+    Partitions partitions,
+    CommitCycle cycle,
+    IStateStore store,
+    NodeHealth health,
+    NodeMetrics metrics,
+    TimeProvider time,
+    Action<IReadOnlyList<OwnedTask>> committed,
+    ILogger<Committer> logger) : Actor<CommitterMessage>
+{
+    /// <summary>One task's change set on its way through a cycle.</summary>
+    private sealed record Part(OwnedTask Task, ChangeSet Changes)
+    {
+        public TaskCommit ToCommit() => new(Changes, Task.Epoch, Task.CommittedOffset);
+    }
+
+    public override async ValueTask ReceiveAsync(CommitterMessage message, CancellationToken stopping)
+    {
+        switch (message)
+        {
+            case CommitterMessage.Commit:
+                await CommitAsync([.. partitions.Running], stopping);
+                break;
+            case CommitterMessage.Release release:
+                await CommitAsync(release.Tasks, stopping);
+                foreach (var task in release.Tasks)
+                {
+                    partitions.Remove(task);
+                }
+
+                release.Reply.TrySetResult(true);
+                break;
+        }
+    }
+
+    public override void Discard(CommitterMessage message)
+    {
+        if (message is CommitterMessage.Release release)
+        {
+            release.Reply.TrySetResult(false);
+        }
+    }
+
+    private static async Task<List<Part>> CollectAsync(IReadOnlyCollection<OwnedTask> tasks)
+    {
+        var replies = new List<(OwnedTask Task, Task<ChangeSet?> Changes)>(tasks.Count);
+        foreach (var task in tasks)
+        {
+            var reply = new TaskCompletionSource<ChangeSet?>(TaskCreationOptions.RunContinuationsAsynchronously);
+            task.Actor.TellUrgently(new TaskMessage.TakeChanges(reply));
+            replies.Add((task, reply.Task));
+        }
+
+        var parts = new List<Part>(tasks.Count);
+        foreach (var (task, reply) in replies)
+        {
+            if (await reply is not { } changes)
+            {
+                continue;
+            }
+
+            if (changes.IsEmpty)
+            {
+                task.Actor.Tell(new TaskMessage.Recycle(changes));
+            }
+            else
+            {
+                parts.Add(new Part(task, changes));
+            }
+        }
+
+        parts.Sort((a, b) => a.Task.Partition.CompareTo(b.Task.Partition));
+        return parts;
+    }
+
+    private async Task CommitAsync(IReadOnlyCollection<OwnedTask> tasks, CancellationToken stopping)
+    {
+        var parts = await CollectAsync(tasks);
+        var backoff = new Backoff(time);
+        var isUnknown = false;
+        while (parts.Count > 0)
+        {
+            TaskCommit[] commits = [.. parts.Select(p => p.ToCommit())];
+            try
+            {
+                var started = time.GetTimestamp();
+                if (!isUnknown || !await store.IsCommittedAsync(commits, stopping))
+                {
+                    isUnknown = false;
+                    await cycle.RunAsync(commits, stopping);
+                }
+
+                Succeeded(parts, time.GetElapsedTime(started));
+                return;
+            }
+            catch (FencedException fenced)
+            {
+                isUnknown = false;
+                LetGo(parts, fenced.Partitions);
+            }
+            catch (Exception e) when (Failures.KindOf(e) == FailureKind.Transient && !stopping.IsCancellationRequested)
+            {
+                isUnknown |= e is CommitOutcomeUnknownException;
+                Failed(e);
+                await backoff.WaitAsync(stopping);
+            }
+        }
+    }
+
+    private void Succeeded(List<Part> parts, TimeSpan took)
+    {
+        health.Up(Dependency.Postgres);
+        health.Up(Dependency.Kafka);
+        metrics.CommitTook(took);
+        long records = 0;
+        var now = time.GetUtcNow().UtcDateTime;
+        foreach (var (task, changes) in parts)
+        {
+            records += changes.Records;
+            task.CommittedOffset = changes.NextOffset;
+            Measure(changes, now);
+        }
+
+        logger.Committed(records, parts.Count, took.TotalMilliseconds);
+        committed([.. parts.Select(p => p.Task)]);
+        foreach (var (task, changes) in parts)
+        {
+            task.Actor.Tell(new TaskMessage.Recycle(changes));
+        }
+    }
+
+    private void Measure(ChangeSet changes, DateTime now)
+    {
+        metrics.Committed(changes);
+        foreach (var sent in changes.Outputs)
+        {
+            metrics.Sent(sent.Topic, sent.Count);
+        }
+
+        foreach (var rows in changes.Rows)
+        {
+            metrics.Wrote(rows.Table.Name, rows.Count);
+        }
+
+        foreach (var aggregate in changes.Aggregates)
+        {
+            metrics.Wrote(aggregate.Table.Name, aggregate.Count);
+        }
+
+        if (changes.NewestTimestampMs is { } newest)
+        {
+            metrics.Latency(now - DateTime.UnixEpoch.AddMilliseconds(newest));
+        }
+
+        if (changes.DeadLetters.Count > 0)
+        {
+            var last = changes.DeadLetters[^1];
+            logger.DeadLettered(changes.DeadLetters.Count, last.Partition, last.Offset, last.Reason);
+        }
+    }
+
+    private void LetGo(List<Part> parts, IReadOnlyList<TopicPartition> fenced)
+    {
+        foreach (var part in parts.Where(p => fenced.Contains(p.Task.Partition)))
+        {
+            logger.PartitionFenced(part.Task.Partition);
+            metrics.Fenced();
+            partitions.Remove(part.Task);
+            part.Changes.Dispose();
+        }
+
+        parts.RemoveAll(p => fenced.Contains(p.Task.Partition));
+    }
+
+    private void Failed(Exception error)
+    {
+        var dependency = error is Kafka.KafkaFailureException ? Dependency.Kafka : Dependency.Postgres;
+        if (!health.IsDown(dependency))
+        {
+            logger.CommitFailed(error.Message);
+        }
+
+        health.Down(dependency, error.Message);
+        metrics.CommitFailed();
+    }
+}

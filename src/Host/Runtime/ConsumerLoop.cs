@@ -1,0 +1,184 @@
+using System.Collections.Concurrent;
+using Streams.Processors;
+
+namespace Streams.Hosting.Runtime;
+
+/// <summary>
+/// The consumer's own thread: polls the log and hands each task its batches. When a mailbox is full it waits a little for
+/// the task, then pauses the partition, so that the others go on and backpressure reaches the broker.
+/// </summary>
+internal sealed class ConsumerLoop : IDisposable
+{
+    private static readonly TimeSpan _pollTimeout = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Pausing makes the client throw away what it fetched ahead, so a task that is only a little behind is waited for.</summary>
+    private static readonly TimeSpan _patience = TimeSpan.FromMilliseconds(200);
+
+    private readonly IRecordReader _reader;
+    private readonly Partitions _partitions;
+    private readonly long _mailboxBytes;
+    private readonly Thread _thread;
+    private readonly ManualResetEventSlim _roomMade = new();
+    private readonly ConcurrentQueue<IReadOnlyList<(TopicPartition, long)>> _groupOffsets = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<OwnedTask> _full = [];
+    private volatile bool _anyPaused;
+
+    public ConsumerLoop(IRecordReader reader, Partitions partitions, long mailboxBytes)
+    {
+        _reader = reader;
+        _partitions = partitions;
+        _mailboxBytes = mailboxBytes;
+        _thread = new Thread(Run) { IsBackground = true, Name = "streams-consumer" };
+    }
+
+    /// <summary>Completes when the consumer has left its group; faults if polling failed.</summary>
+    public Task Stopped => _stopped.Task;
+
+    public void Start(IReadOnlyList<string> topics)
+    {
+        _reader.Subscribe(topics);
+        _thread.Start();
+    }
+
+    /// <summary>Leaves the group: partitions are revoked, and so committed and released, on the way.</summary>
+    public Task StopAsync()
+    {
+        _stopping.Cancel();
+        _roomMade.Set();
+        _reader.Wake();
+        return Stopped;
+    }
+
+    /// <summary>A task worked off a batch. Called by tasks.</summary>
+    public void RoomMade()
+    {
+        _roomMade.Set();
+        if (_anyPaused)
+        {
+            _reader.Wake();
+        }
+    }
+
+    /// <summary>Has offsets committed to the group soon. Called by the committer.</summary>
+    public void CommitToGroup(IReadOnlyList<(TopicPartition, long)> offsets) => _groupOffsets.Enqueue(offsets);
+
+    public void Dispose()
+    {
+        _stopping.Dispose();
+        _roomMade.Dispose();
+    }
+
+    private void Run()
+    {
+        var batches = new List<RecordBatch>();
+        try
+        {
+            while (!_stopping.IsCancellationRequested)
+            {
+                _reader.Poll(_pollTimeout, batches);
+                Deliver(batches);
+                WaitForRoom();
+                ResumePaused();
+                CommitGroupOffsets();
+            }
+
+            CommitGroupOffsets();
+            _reader.Close();
+            _stopped.SetResult();
+        }
+        catch (Exception e)
+        {
+            _stopped.SetException(e);
+        }
+    }
+
+    private void Deliver(List<RecordBatch> batches)
+    {
+        foreach (var batch in batches)
+        {
+            if (_partitions.Find(batch.Partition) is not { } task)
+            {
+                batch.Dispose();
+                continue;
+            }
+
+            task.Queued(batch.SizeBytes);
+            task.Actor.Tell(new TaskMessage.Process(batch));
+            if (task.QueuedBytes > _mailboxBytes && !task.IsPaused)
+            {
+                _full.Add(task);
+            }
+        }
+
+        batches.Clear();
+    }
+
+    private void WaitForRoom()
+    {
+        if (_full.Count == 0)
+        {
+            return;
+        }
+
+        var until = Environment.TickCount64 + (long)_patience.TotalMilliseconds;
+        while (!_stopping.IsCancellationRequested && _full.Exists(IsFull))
+        {
+            var left = until - Environment.TickCount64;
+            if (left <= 0)
+            {
+                break;
+            }
+
+            _roomMade.Reset();
+            if (_full.Exists(IsFull))
+            {
+                _roomMade.Wait((int)left);
+            }
+        }
+
+        OwnedTask[] stuck = [.. _full.Where(t => IsFull(t) && !t.IsPaused && !t.IsAbandoned)];
+        _full.Clear();
+        if (stuck.Length > 0)
+        {
+            _anyPaused = true;
+            _reader.Pause([.. stuck.Select(t => t.Partition)]);
+            foreach (var task in stuck)
+            {
+                task.IsPaused = true;
+            }
+        }
+    }
+
+    private void ResumePaused()
+    {
+        if (!_anyPaused)
+        {
+            return;
+        }
+
+        OwnedTask[] paused = [.. _partitions.Running.Where(t => t.IsPaused)];
+        OwnedTask[] ready = [.. paused.Where(t => t.QueuedBytes <= _mailboxBytes / 2)];
+        if (ready.Length > 0)
+        {
+            _reader.Resume([.. ready.Select(t => t.Partition)]);
+            foreach (var task in ready)
+            {
+                task.IsPaused = false;
+            }
+        }
+
+        _anyPaused = paused.Length > ready.Length;
+    }
+
+    private void CommitGroupOffsets()
+    {
+        while (_groupOffsets.TryDequeue(out var offsets))
+        {
+            _reader.CommitOffsets(offsets);
+        }
+    }
+
+    private bool IsFull(OwnedTask task) => task.QueuedBytes > _mailboxBytes;
+}

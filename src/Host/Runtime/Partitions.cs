@@ -1,0 +1,141 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+using Streams.Hosting.Runtime.Actors;
+using Streams.Hosting.Telemetry;
+using Streams.Processors;
+
+namespace Streams.Hosting.Runtime;
+
+/// <summary>
+/// The partitions this node owns, and how it comes by them and gives them up. Rebalance callbacks run on the consumer
+/// thread and may block it: the group waits for them, and heartbeats go on meanwhile.
+/// </summary>
+/// <remarks>
+/// <code>
+///            Assigned                     Revoked
+///   (none) ------------> owned ---------------------> released (its work committed first)
+///             epoch+1      |
+///                          |  Lost, or fenced at a commit
+///                          +------------------------> abandoned (its uncommitted work dropped)
+/// </code>
+/// </remarks>
+internal sealed class Partitions(
+    TaskLayout layout,
+    TaskOptions taskOptions,
+    IStateStore store,
+    IActorSystem actors,
+    NodeLoad load,
+    NodeHealth health,
+    TimeProvider time,
+    ILogger<Partitions> logger) : IPartitionOwner
+{
+    private readonly ConcurrentDictionary<TopicPartition, OwnedTask> _owned = new();
+
+    /// <summary>Set once, before the consumer starts: the committer, the consumer loop and the node, seen from a task.</summary>
+    public required Wiring Links { get; init; }
+
+    /// <summary>What the tasks of a node reach beyond themselves.</summary>
+    /// <param name="CommitSoon">Enough has gathered; commit before the interval is over.</param>
+    /// <param name="RoomMade">A mailbox has more room.</param>
+    /// <param name="Release">Commits what tasks did and forgets them; says whether that worked in time.</param>
+    /// <param name="Failed">A task failed beyond repair; the node must stop.</param>
+    /// <param name="Stopping">The node stops, whatever it waits for.</param>
+    internal sealed record Wiring(
+        Action CommitSoon, Action RoomMade, Func<IReadOnlyList<OwnedTask>, bool> Release, Action<Exception> Failed, CancellationToken Stopping);
+
+    /// <summary>The tasks that run now.</summary>
+    public ICollection<OwnedTask> Running => _owned.Values;
+
+    public OwnedTask? Find(TopicPartition partition) => _owned.GetValueOrDefault(partition);
+
+    public IReadOnlyList<(TopicPartition Partition, long? From)> Assigned(IReadOnlyList<TopicPartition> partitions)
+    {
+        var starts = partitions.Count == 0 ? [] : Acquire([.. partitions.Order()]);
+        health.Up(Dependency.Group);
+        foreach (var start in starts)
+        {
+            Start(start);
+        }
+
+        return [.. starts.Select(s => (s.Partition, s.NextOffset))];
+    }
+
+    public void Revoked(IReadOnlyList<TopicPartition> partitions)
+    {
+        OwnedTask[] tasks = [.. partitions.Select(Find).OfType<OwnedTask>()];
+        if (tasks.Length == 0)
+        {
+            return;
+        }
+
+        if (!Links.Release(tasks))
+        {
+            foreach (var task in tasks)
+            {
+                logger.ReleasedUncommitted(task.Partition);
+            }
+        }
+
+        foreach (var task in tasks)
+        {
+            Remove(task);
+            logger.PartitionReleased(task.Partition, Text(task.CommittedOffset));
+        }
+    }
+
+    public void Lost(IReadOnlyList<TopicPartition> partitions)
+    {
+        foreach (var task in partitions.Select(Find).OfType<OwnedTask>())
+        {
+            logger.PartitionLost(task.Partition);
+            Remove(task);
+        }
+    }
+
+    /// <summary>Lets go of a task: it stops, and what it has not committed is dropped.</summary>
+    public void Remove(OwnedTask task)
+    {
+        task.Abandon();
+        if (_owned.TryRemove(new KeyValuePair<TopicPartition, OwnedTask>(task.Partition, task)))
+        {
+            task.Actor.StopAsync();
+        }
+    }
+
+    private void Start(PartitionStart start)
+    {
+        if (_owned.TryGetValue(start.Partition, out var previous))
+        {
+            Remove(previous);
+        }
+
+        var owned = new OwnedTask(start);
+        var task = new StreamTask(layout, start.Partition, taskOptions, start.NextOffset ?? 0, start.StreamTime);
+        var actor = new TaskActor(owned, task, load, time, Links.CommitSoon, Links.RoomMade);
+        owned.Actor = actors.Spawn(start.Partition.ToString(), actor, error => Links.Failed(error));
+        _owned[start.Partition] = owned;
+        logger.PartitionAcquired(start.Partition, Text(start.NextOffset), start.Epoch);
+    }
+
+    private IReadOnlyList<PartitionStart> Acquire(IReadOnlyList<TopicPartition> partitions)
+    {
+        var backoff = new Backoff(time);
+        while (true)
+        {
+            try
+            {
+                var starts = store.AcquireAsync(partitions, Links.Stopping).GetAwaiter().GetResult();
+                health.Up(Dependency.Postgres);
+                return starts;
+            }
+            catch (Exception e) when (Failures.KindOf(e) == FailureKind.Transient && !Links.Stopping.IsCancellationRequested)
+            {
+                health.Down(Dependency.Postgres, e.Message);
+                backoff.WaitAsync(Links.Stopping).GetAwaiter().GetResult();
+            }
+        }
+    }
+
+    private static string Text(long? offset) => offset?.ToString(CultureInfo.InvariantCulture) ?? "the beginning";
+}
