@@ -9,7 +9,8 @@ namespace Streams.Hosting.Runtime;
 internal abstract record CommitterMessage
 {
     /// <summary>Time for a commit.</summary>
-    public sealed record Commit : CommitterMessage;
+    /// <param name="Begun">Called when it begins: what happens from then on needs another one.</param>
+    public sealed record Commit(Action Begun) : CommitterMessage;
 
     /// <summary>Commit what these tasks did, then forget them: their partitions are being given up.</summary>
     public sealed record Release(IReadOnlyList<OwnedTask> Tasks, TaskCompletionSource<bool> Reply) : CommitterMessage;
@@ -39,7 +40,8 @@ internal sealed class Committer(
     {
         switch (message)
         {
-            case CommitterMessage.Commit:
+            case CommitterMessage.Commit commit:
+                commit.Begun();
                 await CommitAsync([.. partitions.Running], stopping);
                 break;
             case CommitterMessage.Release release:

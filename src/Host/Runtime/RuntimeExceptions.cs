@@ -18,3 +18,11 @@ public sealed class SchemaMismatchException : Exception
 {
     internal SchemaMismatchException(string message) : base(message) { }
 }
+
+/// <summary>A part of the node failed beyond repair.</summary>
+internal sealed class NodeFailedException(Exception inner) : Exception(inner.Message, inner);
+
+/// <summary>The offset to go on from is not in the topic: retention passed it, or the topic was made anew.</summary>
+internal sealed class OffsetOutOfRangeException(Kafka.KafkaFailure failure) : Exception(
+    $"{failure} The records from the committed offset on are not in the topic: retention deleted them, or the topic was deleted and created again. "
+    + "Nothing is skipped silently: decide where to go on, set next_offset in the application's table partitions for that partition, and start again.");

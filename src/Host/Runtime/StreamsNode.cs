@@ -1,0 +1,281 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Streams.Hosting.Kafka;
+using Streams.Hosting.Runtime.Actors;
+using Streams.Hosting.Telemetry;
+using Streams.Processors;
+
+namespace Streams.Hosting.Runtime;
+
+/// <summary>
+/// A node's life: wait for PostgreSQL and Kafka, prepare tables and topics, take part in the group until told to stop,
+/// then commit, leave and go. What it cannot mend itself ends the process with exit code 1.
+/// </summary>
+internal sealed class StreamsNode(
+    Topology topology,
+    IOptions<StreamsOptions> options,
+    KafkaSettings kafka,
+    IStateStore store,
+    NodeIdentity identity,
+    NodeHealth health,
+    NodeMetrics metrics,
+    IHostApplicationLifetime lifetime,
+    TimeProvider time,
+    ILoggerFactory loggers) : BackgroundService
+{
+    private static readonly TimeSpan _probeInterval = TimeSpan.FromSeconds(2);
+    private readonly ILogger _logger = loggers.CreateLogger<StreamsNode>();
+    private readonly StreamsOptions _options = options.Value;
+    private readonly TaskCompletionSource<Exception> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        // Nothing of the host waits for this: it would not listen before we are through with the first await.
+        await Task.Yield();
+        _logger.NodeStarts(identity.Name, _options.ApplicationId);
+        try
+        {
+            await RunAsync(stoppingToken);
+            _logger.NodeStopped(identity.Name);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            _logger.NodeStopped(identity.Name);
+        }
+        catch (Exception e)
+        {
+            _logger.NodeFailed(e, identity.Name, e.Message);
+            Environment.ExitCode = 1;
+            lifetime.StopApplication();
+        }
+    }
+
+    private async Task RunAsync(CancellationToken stopping)
+    {
+        using var admin = new KafkaAdmin(kafka, identity.Name, loggers.CreateLogger<KafkaAdmin>());
+        await RetryAsync(Dependency.Postgres, () => store.PrepareAsync(stopping), stopping);
+        await PrepareTopicsAsync(admin, stopping);
+
+        using var abort = new CancellationTokenSource();
+        var parts = Build(abort.Token);
+        using var loop = parts.Loop;
+        using var reader = parts.Reader;
+        using var writer = parts.Writer;
+        loop.Start(topology.SourceTopics);
+        try
+        {
+            await CommitRegularlyAsync(parts, admin, stopping);
+        }
+        finally
+        {
+            health.Stopping();
+            abort.CancelAfter(_options.ShutdownTimeout);
+            await loop.StopAsync();
+            await parts.Committer.StopAsync();
+        }
+    }
+
+    private async Task CommitRegularlyAsync(Parts parts, KafkaAdmin admin, CancellationToken stopping)
+    {
+        using var timer = new PeriodicTimer(_options.CommitInterval, time);
+        var probe = ProbeKafkaAsync(admin, stopping);
+        while (!stopping.IsCancellationRequested)
+        {
+            var tick = timer.WaitForNextTickAsync(stopping).AsTask();
+            var first = await Task.WhenAny(tick, _failed.Task, parts.Loop.Stopped);
+            if (first == _failed.Task)
+            {
+                throw new NodeFailedException(_failed.Task.Result);
+            }
+
+            await first;
+            parts.CommitSoon();
+        }
+
+        await probe;
+    }
+
+    /// <summary>The client says when it has lost all brokers, but not when they are back.</summary>
+    private async Task ProbeKafkaAsync(KafkaAdmin admin, CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            await Task.Delay(_probeInterval, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!stopping.IsCancellationRequested && health.IsDown(Dependency.Kafka))
+            {
+                try
+                {
+                    await admin.PartitionCountAsync(topology.SourceTopics[0], stopping);
+                    health.Up(Dependency.Kafka);
+                }
+                catch (Exception e) when (e is KafkaFailureException or OperationCanceledException)
+                {
+                    // Still away; the next round looks again.
+                }
+            }
+        }
+    }
+
+    private async Task PrepareTopicsAsync(KafkaAdmin admin, CancellationToken stopping)
+    {
+        var partitions = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var topic in topology.SourceTopics)
+        {
+            await RetryAsync(
+                Dependency.Kafka,
+                async () => partitions[topic] = await WaitForTopicAsync(admin, topic, stopping),
+                stopping);
+        }
+
+        health.Up(Dependency.Topics);
+        foreach (var topic in topology.SinkTopics)
+        {
+            var wanted = _options.OutputPartitions > 0 ? _options.OutputPartitions : topology.SourcesOf(topic).Max(source => partitions[source]);
+            await RetryAsync(Dependency.Kafka, () => admin.EnsureTopicAsync(topic, wanted, stopping), stopping);
+        }
+    }
+
+    private async Task<int> WaitForTopicAsync(KafkaAdmin admin, string topic, CancellationToken stopping)
+    {
+        while (true)
+        {
+            if (await admin.PartitionCountAsync(topic, stopping) is { } partitions)
+            {
+                return partitions;
+            }
+
+            health.Up(Dependency.Kafka);
+            health.Down(Dependency.Topics, $"the input topic '{topic}' does not exist; create it, or start its producer");
+            await Task.Delay(TimeSpan.FromMilliseconds(500), time, stopping);
+        }
+    }
+
+    private async Task RetryAsync(Dependency dependency, Func<Task> work, CancellationToken stopping)
+    {
+        var backoff = new Backoff(time);
+        while (true)
+        {
+            try
+            {
+                await work();
+                health.Up(dependency);
+                return;
+            }
+            catch (Exception e) when (Failures.KindOf(e) == FailureKind.Transient && !stopping.IsCancellationRequested)
+            {
+                health.Down(dependency, e.Message);
+                await backoff.WaitAsync(stopping);
+            }
+        }
+    }
+
+    private Parts Build(CancellationToken abort)
+    {
+        var layout = new TaskLayout(topology);
+        var load = new NodeLoad(_options.CommitBytes);
+        var taskOptions = new TaskOptions { OnError = _options.OnError, MaxFuture = _options.MaxFuture, MaxRecordBytes = _options.MaxRecordBytes };
+        var actors = new ChannelActorSystem();
+        var parts = new Parts();
+        var partitions = new Partitions(layout, taskOptions, store, actors, load, health, time, loggers.CreateLogger<Partitions>())
+        {
+            Links = new Partitions.Wiring(
+                () => parts.CommitSoon(), () => parts.Loop.RoomMade(), tasks => parts.Release(tasks, _options.ShutdownTimeout), Fail, abort),
+        };
+        var member = new GroupMember(_options.ApplicationId, identity.Name, _options.NodeName);
+        parts.Reader = new KafkaRecordReader(kafka, member, partitions, OnKafkaFailure, loggers.CreateLogger<KafkaConsumer>());
+        parts.Writer = new KafkaRecordWriter(kafka, identity.Name, OnKafkaFailure, loggers.CreateLogger<KafkaProducer>());
+        parts.Loop = new ConsumerLoop(parts.Reader, partitions, _options.MailboxBytes);
+        var cycle = new CommitCycle(store, parts.Writer, time);
+        var committer = new Committer(partitions, cycle, store, health, metrics, time, parts.Committed, loggers.CreateLogger<Committer>());
+        parts.Committer = actors.Spawn("committer", committer, Fail);
+        metrics.Observe(() => Lags(partitions, parts.Reader), () => [new Measurement<int>(health.IsReady ? 1 : 0)]);
+        return parts;
+    }
+
+    private static IEnumerable<Measurement<long>> Lags(Partitions partitions, KafkaRecordReader reader)
+    {
+        foreach (var task in partitions.Running)
+        {
+            if (reader.EndOffset(task.Partition) is { } end)
+            {
+                yield return new Measurement<long>(
+                    Math.Max(0, end - (task.CommittedOffset ?? 0)),
+                    new KeyValuePair<string, object?>("topic", task.Partition.Topic),
+                    new KeyValuePair<string, object?>("partition", task.Partition.Partition));
+            }
+        }
+    }
+
+    private void Fail(Exception error) => _failed.TrySetResult(error);
+
+    private void OnKafkaFailure(KafkaFailure failure)
+    {
+        switch (failure)
+        {
+            case { Kind: KafkaFailureKind.OffsetOutOfRange }:
+                Fail(new OffsetOutOfRangeException(failure));
+                break;
+            case { Kind: KafkaFailureKind.Unauthorized or KafkaFailureKind.Unauthenticated } or { Fatal: true, Fenced: true }:
+                Fail(new KafkaFailureException("Taking part in the group", failure));
+                break;
+            case { Code: Confluent.Kafka.ErrorCode.Local_AllBrokersDown }:
+                health.Down(Dependency.Kafka, failure.Reason);
+                break;
+            case { Kind: KafkaFailureKind.UnknownTopic }:
+                health.Down(Dependency.Topics, failure.ToString());
+                break;
+        }
+    }
+
+    /// <summary>What runs, and the few ways its parts reach each other.</summary>
+    private sealed class Parts
+    {
+        private static readonly TimeSpan _groupCommitInterval = TimeSpan.FromSeconds(1);
+        private int _commitRequested;
+        private long _lastGroupCommit;
+
+        public KafkaRecordReader Reader { get; set; } = null!;
+
+        public KafkaRecordWriter Writer { get; set; } = null!;
+
+        public ConsumerLoop Loop { get; set; } = null!;
+
+        public IActorRef<CommitterMessage> Committer { get; set; } = null!;
+
+        /// <summary>Asks for a commit unless one is asked for already.</summary>
+        public void CommitSoon()
+        {
+            if (Interlocked.Exchange(ref _commitRequested, 1) == 0)
+            {
+                Committer.Tell(new CommitterMessage.Commit(() => Volatile.Write(ref _commitRequested, 0)));
+            }
+        }
+
+        public bool Release(IReadOnlyList<OwnedTask> tasks, TimeSpan timeout)
+        {
+            var reply = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+            Committer.TellUrgently(new CommitterMessage.Release(tasks, reply));
+            var isInTime = reply.Task.Wait(timeout) && reply.Task.Result;
+            if (isInTime)
+            {
+                Loop.CommitToGroup(Offsets(tasks));
+            }
+
+            return isInTime;
+        }
+
+        public void Committed(IReadOnlyList<OwnedTask> tasks)
+        {
+            if (Environment.TickCount64 - _lastGroupCommit >= _groupCommitInterval.TotalMilliseconds)
+            {
+                _lastGroupCommit = Environment.TickCount64;
+                Loop.CommitToGroup(Offsets(tasks));
+            }
+        }
+
+        private static (TopicPartition, long)[] Offsets(IReadOnlyList<OwnedTask> tasks) =>
+            [.. tasks.Where(t => t.CommittedOffset is not null).Select(t => (t.Partition, t.CommittedOffset!.Value))];
+    }
+}

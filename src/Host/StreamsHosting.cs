@@ -1,0 +1,71 @@
+using System.Globalization;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using OpenTelemetry.Metrics;
+using Streams.Hosting.Kafka;
+using Streams.Hosting.Postgres;
+using Streams.Hosting.Runtime;
+using Streams.Hosting.Telemetry;
+
+namespace Streams.Hosting;
+
+/// <summary>Adds a Streams node to an application on .NET's Generic Host.</summary>
+/// <example><code>
+/// var builder = WebApplication.CreateSlimBuilder(args);
+/// builder.Services.AddStreams(topology);
+/// var app = builder.Build();
+/// app.MapStreams();
+/// await app.RunAsync();
+/// </code></example>
+public static class StreamsHosting
+{
+    /// <summary>
+    /// Adds the node that runs a topology. Configuration: section <c>Streams</c> (<see cref="StreamsOptions"/>),
+    /// <c>ConnectionStrings:Kafka</c>, <c>ConnectionStrings:Postgres</c>, and librdkafka's properties under
+    /// <c>Kafka:Common</c>, <c>Kafka:Consumer</c> and <c>Kafka:Producer</c>. Wrong values end the start with a message that
+    /// names the key.
+    /// </summary>
+    public static IServiceCollection AddStreams(this IServiceCollection services, Topology topology)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(topology);
+        services.AddOptions<StreamsOptions>().BindConfiguration(StreamsOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<StreamsOptions>, StreamsOptionsValidator>();
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(topology);
+        services.AddSingleton<NodeIdentity>();
+        services.AddSingleton<NodeHealth>();
+        services.AddSingleton<NodeMetrics>();
+        services.AddSingleton(provider => provider.GetRequiredService<NodeMetrics>().Totals);
+        services.AddSingleton(provider => KafkaSettings.From(provider.GetRequiredService<IConfiguration>()));
+        services.AddSingleton<IStateStore>(PostgresStateStore.Create);
+        services.AddHostedService<StreamsNode>();
+        services.AddOpenTelemetry().WithMetrics(metrics => metrics
+            .AddMeter(NodeMetrics.MeterName, "Npgsql", "System.Runtime")
+            .AddPrometheusExporter());
+        return services;
+    }
+
+    /// <summary>
+    /// Maps <c>/health/live</c> (the process answers), <c>/health/ready</c> (it takes part in the group and reaches Kafka and
+    /// PostgreSQL; 503 and the reasons otherwise) and <c>/metrics</c> (Prometheus).
+    /// </summary>
+    public static IEndpointRouteBuilder MapStreams(this IEndpointRouteBuilder endpoints)
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        endpoints.MapGet("/health/live", () => Results.Text("live\n"));
+        endpoints.MapGet("/health/ready", (NodeHealth health) => health.IsReady
+            ? Results.Text("ready\n")
+            : Results.Text(string.Concat(health.Problems.Select(p => p + "\n")), statusCode: StatusCodes.Status503ServiceUnavailable));
+        endpoints.MapPrometheusScrapingEndpoint("/metrics");
+        return endpoints;
+    }
+}
