@@ -79,7 +79,7 @@ internal sealed class PostgresFolder : IDisposable
         MakeRoot(root);
         if (user is not null && !CanEnter(user, root))
         {
-            // Typically a project under /root. The same project finds the same folder again.
+            // Typically a project in root's home folder. The same project finds the same folder again.
             string hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(root)))[..12];
             root = $"{(temporary ? "/tmp" : "/var/tmp")}/streams-{hash}";
             MakeRoot(root);
