@@ -1,0 +1,259 @@
+using Microsoft.Extensions.Configuration;
+using Streams.Hosting.Kafka.Native;
+
+namespace Streams.Hosting.Kafka;
+
+/// <summary>
+/// Where Kafka is and with which librdkafka properties to talk to it: <c>ConnectionStrings:Kafka</c>, and any property
+/// under <c>Kafka:Common</c>, <c>Kafka:Consumer</c> and <c>Kafka:Producer</c>, in this order over our defaults.
+/// </summary>
+/// <remarks>
+/// Names are librdkafka's (<c>fetch.min.bytes</c>), or the same with underscores (<c>fetch_min_bytes</c>), since shells
+/// refuse dots in the names of environment variables.
+/// </remarks>
+internal sealed class KafkaSettings
+{
+    /// <summary>The configuration key of the bootstrap servers.</summary>
+    public const string ServersKey = "ConnectionStrings:Kafka";
+
+    private const string CommonKey = "Kafka:Common";
+    private const string ConsumerKey = "Kafka:Consumer";
+    private const string ProducerKey = "Kafka:Producer";
+    private const string Redacted = "***";
+
+    // What correctness rests on, and why it is not for a user to set.
+    private static readonly Dictionary<string, string> Reserved = new(StringComparer.Ordinal)
+    {
+        ["bootstrap.servers"] = $"set {ServersKey} instead",
+        ["metadata.broker.list"] = $"set {ServersKey} instead",
+        ["group.id"] = "the group is the application's id: set Streams:ApplicationId",
+        ["group.instance.id"] = "it follows from the node's name: set Streams:NodeName",
+        ["enable.auto.commit"] = "offsets are committed with the results",
+        ["auto.commit.enable"] = "offsets are committed with the results",
+        ["enable.auto.offset.store"] = "offsets are committed with the results",
+        ["auto.offset.reset"] = "a start offset that is gone must be seen, not passed over; new applications start at the earliest record",
+        ["isolation.level"] = "records of aborted transactions must not be counted, nor offsets of open ones be read",
+        ["enable.idempotence"] = "without it, a retry could write a record twice or out of order",
+        ["acks"] = "idempotent writing needs all",
+        ["request.required.acks"] = "idempotent writing needs all",
+        ["transactional.id"] = "it follows from the application and the node: set Streams:ApplicationId and Streams:NodeName",
+        ["delivery.report.only.error"] = "failed deliveries are what a commit waits for",
+    };
+
+    private readonly List<KeyValuePair<string, string>> _common;
+    private readonly List<KeyValuePair<string, string>> _consumer;
+    private readonly List<KeyValuePair<string, string>> _producer;
+
+    /// <param name="servers">Bootstrap servers: <c>host:port</c>, comma-separated.</param>
+    /// <param name="common">Properties for every client.</param>
+    /// <param name="consumer">Properties for consumers.</param>
+    /// <param name="producer">Properties for producers.</param>
+    /// <exception cref="KafkaSettingsException">A property is reserved.</exception>
+    public KafkaSettings(
+        string servers,
+        IEnumerable<KeyValuePair<string, string>>? common = null,
+        IEnumerable<KeyValuePair<string, string>>? consumer = null,
+        IEnumerable<KeyValuePair<string, string>>? producer = null)
+    {
+        Servers = servers;
+        _common = Checked(CommonKey, common);
+        _consumer = Checked(ConsumerKey, consumer);
+        _producer = Checked(ProducerKey, producer);
+    }
+
+    /// <summary>The bootstrap servers.</summary>
+    public string Servers { get; }
+
+    /// <exception cref="KafkaSettingsException">The servers are missing, or a property is reserved or has no value.</exception>
+    public static KafkaSettings From(IConfiguration configuration)
+    {
+        var servers = configuration[ServersKey];
+        return string.IsNullOrWhiteSpace(servers)
+            ? throw new KafkaSettingsException(
+                $"{ServersKey} is not set: it names Kafka's bootstrap servers, such as localhost:9092 "
+                + $"(as an environment variable: {ServersKey.Replace(":", "__", StringComparison.Ordinal)}).")
+            : new(servers, Section(CommonKey), Section(ConsumerKey), Section(ProducerKey));
+
+        IEnumerable<KeyValuePair<string, string>> Section(string key) => configuration.GetSection(key).GetChildren().Select(child =>
+            KeyValuePair.Create(child.Key, child.Value ?? throw new KafkaSettingsException(
+                $"{child.Path} has no value of its own: write the whole property name in one key, such as {key}:fetch.min.bytes.")));
+    }
+
+    /// <summary>Whether a property's value must not be shown.</summary>
+    public static bool IsSecret(string name) =>
+        name.Contains("password", StringComparison.Ordinal)
+        || name.Contains("secret", StringComparison.Ordinal)
+        || name.Contains("token", StringComparison.Ordinal)
+        || name.Contains("credential", StringComparison.Ordinal)
+        || name.Contains("jaas", StringComparison.Ordinal)
+        || name.Contains("private.key", StringComparison.Ordinal)
+        || name is "ssl.key.pem" or "ssl.key" or "ssl_key" or "sasl.oauthbearer.config";
+
+    /// <summary>Whether a value looks like an address with a user and password in it.</summary>
+    public static bool HidesCredentials(string value) => value.Contains('@', StringComparison.Ordinal);
+
+    /// <summary>The properties of a consumer in <paramref name="member"/>'s group.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Consumer(GroupMember member)
+    {
+        var properties = Base(member.ClientId);
+
+        // The fetcher keeps this much ahead. In bytes it bounds the memory; records count some 350 bytes each on top of
+        // their own, hence the second bound. When either is reached, the fetcher looks again after the backoff: librdkafka's
+        // default of a second would leave the consumer idle (before 2.2 there is no such property, and the second is fixed).
+        properties.Default("queued.max.messages.kbytes", "32768");
+        properties.Default("queued.min.messages", "100000");
+        properties.Default("fetch.queue.backoff.ms", "5");
+        properties.Override(_common);
+        properties.Override(_consumer);
+        if (!string.Equals(properties["group.protocol"], "consumer", StringComparison.OrdinalIgnoreCase))
+        {
+            properties.Default("partition.assignment.strategy", "cooperative-sticky");
+        }
+
+        properties.Set("group.id", member.GroupId);
+        if (member.InstanceId is not null)
+        {
+            properties.Set("group.instance.id", member.InstanceId);
+        }
+
+        properties.Set("enable.auto.commit", "false");
+        properties.Set("enable.auto.offset.store", "false");
+        properties.Set("auto.offset.reset", "error");
+        properties.Set("isolation.level", "read_committed");
+        return properties.Items;
+    }
+
+    /// <summary>The properties of a producer; transactional if it has an id for that.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Producer(string clientId, string? transactionalId)
+    {
+        var properties = Base(clientId);
+
+        // The partitioner of Java's clients: keys land where Kafka Streams and Connect would put them.
+        properties.Default("partitioner", "murmur2_random");
+        properties.Default("linger.ms", "5");
+        properties.Default("compression.type", "lz4");
+        properties.Default("queue.buffering.max.kbytes", "65536");
+
+        // How large a record may be is for the topic to say (max.message.bytes), not for this client.
+        properties.Default("message.max.bytes", "16777216");
+        properties.Override(_common);
+        properties.Override(_producer);
+        properties.Set("enable.idempotence", "true");
+        properties.Set("delivery.report.only.error", "true");
+        if (transactionalId is not null)
+        {
+            properties.Set("transactional.id", transactionalId);
+        }
+
+        return properties.Items;
+    }
+
+    /// <summary>The properties of an administration client.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Admin(string clientId)
+    {
+        var properties = Base(clientId);
+        properties.Override(_common);
+        return properties.Items;
+    }
+
+    /// <summary>Lets librdkafka check every property.</summary>
+    /// <exception cref="KafkaSettingsException">One is unknown or has an impossible value; the message names its key.</exception>
+    public void Check()
+    {
+        foreach (var properties in new[] { Consumer(new("check", "check")), Producer("check", "check") })
+        {
+            NativeMethods.rd_kafka_conf_destroy(NativeConfig.Create(properties, Origin));
+        }
+    }
+
+    /// <summary>Which configuration key a property came from, for messages.</summary>
+    public string Origin(string name) =>
+        Has(_consumer, name) ? $"{ConsumerKey}:{name}"
+        : Has(_producer, name) ? $"{ProducerKey}:{name}"
+        : Has(_common, name) ? $"{CommonKey}:{name}"
+        : name is "bootstrap.servers" ? ServersKey
+        : name;
+
+    /// <summary>For logs: what a user has set, without secrets.</summary>
+    public override string ToString()
+    {
+        var parts = new List<string> { $"{ServersKey}={Servers}" };
+        foreach (var (section, properties) in new[] { (CommonKey, _common), (ConsumerKey, _consumer), (ProducerKey, _producer) })
+        {
+            parts.AddRange(properties.Select(p =>
+                $"{section}:{p.Key}={(IsSecret(p.Key) || HidesCredentials(p.Value) ? Redacted : p.Value)}"));
+        }
+
+        return string.Join("; ", parts);
+    }
+
+    private static bool Has(List<KeyValuePair<string, string>> properties, string name) => properties.Exists(p => p.Key == name);
+
+    private static List<KeyValuePair<string, string>> Checked(string section, IEnumerable<KeyValuePair<string, string>>? properties)
+    {
+        var list = new List<KeyValuePair<string, string>>();
+        foreach (var (key, value) in properties ?? [])
+        {
+            var name = Normal(key);
+            if (Reserved.TryGetValue(name, out var reason))
+            {
+                throw new KafkaSettingsException($"{section}:{key} cannot be set: {reason}. Remove it.");
+            }
+
+            list.Add(new(name, value));
+        }
+
+        return list;
+    }
+
+    private static string Normal(string key)
+    {
+        // librdkafka's names are lower-case; configuration keys are not case-sensitive.
+        var name = string.Create(key.Length, key, static (to, from) => from.AsSpan().ToLowerInvariant(to));
+        return name.Contains('.', StringComparison.Ordinal) ? name : name.Replace('_', '.');
+    }
+
+    private Properties Base(string clientId)
+    {
+        var properties = new Properties();
+        properties.Set("bootstrap.servers", Servers);
+        properties.Default("client.id", clientId);
+
+        // Brokers come back sooner than after librdkafka's ten seconds, and they close idle connections without any harm.
+        properties.Default("reconnect.backoff.max.ms", "2000");
+        properties.Default("log.connection.close", "false");
+        return properties;
+    }
+
+    /// <summary>Properties in the order of their first appearance; later values replace earlier ones.</summary>
+    private sealed class Properties
+    {
+        public List<KeyValuePair<string, string>> Items { get; } = [];
+
+        public string? this[string name] => Items.Find(p => p.Key == name).Value;
+
+        public void Set(string name, string value)
+        {
+            // At the end, so that it also counts over an alias of the same property.
+            Items.RemoveAll(p => p.Key == name);
+            Items.Add(new(name, value));
+        }
+
+        /// <summary>Sets what nobody has set, if the library has it.</summary>
+        public void Default(string name, string value)
+        {
+            if (this[name] is null && NativeConfig.Knows(name, value))
+            {
+                Items.Add(new(name, value));
+            }
+        }
+
+        public void Override(IEnumerable<KeyValuePair<string, string>> values)
+        {
+            foreach (var (name, value) in values)
+            {
+                Set(name, value);
+            }
+        }
+    }
+}
