@@ -28,7 +28,7 @@ internal sealed unsafe class NativeRecordBatch : RecordBatch
         Partition = partition;
     }
 
-    public TopicPartition Partition { get; }
+    public override TopicPartition Partition { get; }
 
     public override int Count => _count;
 

@@ -121,7 +121,7 @@ internal sealed class Committer(
                 isUnknown = false;
                 LetGo(parts, fenced.Partitions);
             }
-            catch (Exception e) when (Failures.KindOf(e) == FailureKind.Transient && !stopping.IsCancellationRequested)
+            catch (Exception e) when (Failures.IsTransient(e) && !stopping.IsCancellationRequested)
             {
                 isUnknown |= e is CommitOutcomeUnknownException;
                 Failed(e);
@@ -200,10 +200,10 @@ internal sealed class Committer(
         var dependency = error is Kafka.KafkaFailureException ? Dependency.Kafka : Dependency.Postgres;
         if (!health.IsDown(dependency))
         {
-            logger.CommitFailed(error.Message);
+            logger.CommitFailed(Failures.Describe(error));
         }
 
-        health.Down(dependency, error.Message);
+        health.Down(dependency, Failures.Describe(error));
         metrics.CommitFailed();
     }
 }

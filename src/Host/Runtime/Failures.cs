@@ -1,5 +1,5 @@
-using Npgsql;
 using Streams.Hosting.Kafka;
+using Streams.Hosting.Postgres;
 
 namespace Streams.Hosting.Runtime;
 
@@ -17,10 +17,12 @@ internal static class Failures
 {
     public static FailureKind KindOf(Exception error) => error switch
     {
-        KafkaFailureException kafka => kafka.Failure.Kind is KafkaFailureKind.Retriable ? FailureKind.Transient : FailureKind.Fatal,
-        Npgsql.PostgresException postgres => Postgres.PostgresFailures.IsTransient(postgres) ? FailureKind.Transient : FailureKind.Fatal,
-        NpgsqlException or TimeoutException or IOException or System.Net.Sockets.SocketException => FailureKind.Transient,
-        CommitOutcomeUnknownException => FailureKind.Transient,
-        _ => FailureKind.Fatal,
+        KafkaFailureException kafka => kafka.Failure.Kind == KafkaFailureKind.Transient ? FailureKind.Transient : FailureKind.Fatal,
+        _ => PostgresFailures.Classify(error)?.Kind == PostgresFailureKind.Transient ? FailureKind.Transient : FailureKind.Fatal,
     };
+
+    public static bool IsTransient(Exception error) => KindOf(error) == FailureKind.Transient;
+
+    /// <summary>What happened and what to do, in words.</summary>
+    public static string Describe(Exception error) => PostgresFailures.Classify(error)?.Message ?? error.Message;
 }

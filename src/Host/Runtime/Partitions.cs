@@ -129,9 +129,9 @@ internal sealed class Partitions(
                 health.Up(Dependency.Postgres);
                 return starts;
             }
-            catch (Exception e) when (Failures.KindOf(e) == FailureKind.Transient && !Links.Stopping.IsCancellationRequested)
+            catch (Exception e) when (Failures.IsTransient(e) && !Links.Stopping.IsCancellationRequested)
             {
-                health.Down(Dependency.Postgres, e.Message);
+                health.Down(Dependency.Postgres, Failures.Describe(e));
                 backoff.WaitAsync(Links.Stopping).GetAwaiter().GetResult();
             }
         }

@@ -46,7 +46,7 @@ internal sealed class StreamsNode(
         }
         catch (Exception e)
         {
-            _logger.NodeFailed(e, identity.Name, e.Message);
+            _logger.NodeFailed(e, identity.Name, Failures.Describe(e is NodeFailedException { InnerException: { } cause } ? cause : e));
             Environment.ExitCode = 1;
             lifetime.StopApplication();
         }
@@ -163,9 +163,9 @@ internal sealed class StreamsNode(
                 health.Up(dependency);
                 return;
             }
-            catch (Exception e) when (Failures.KindOf(e) == FailureKind.Transient && !stopping.IsCancellationRequested)
+            catch (Exception e) when (Failures.IsTransient(e) && !stopping.IsCancellationRequested)
             {
-                health.Down(dependency, e.Message);
+                health.Down(dependency, Failures.Describe(e));
                 await backoff.WaitAsync(stopping);
             }
         }

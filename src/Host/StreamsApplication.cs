@@ -1,0 +1,57 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Streams.Hosting;
+
+/// <summary>A ready-made application around one topology, for programs that are nothing else.</summary>
+/// <example><code>
+/// var app = StreamsApplication.Create(topology, args);
+/// await app.RunAsync();
+/// </code></example>
+public static class StreamsApplication
+{
+    /// <summary>Where health and metrics are served unless <c>Urls</c> (<c>ASPNETCORE_URLS</c>) says otherwise.</summary>
+    public const string DefaultUrls = "http://*:8080";
+
+    /// <summary>
+    /// Builds the application: configuration from <c>appsettings.json</c>, environment variables and the command line, in
+    /// that order; logs on the console; the node; health and metrics over HTTP.
+    /// </summary>
+    /// <param name="topology">What to run.</param>
+    /// <param name="args">The command line, as .NET's configuration reads it: <c>--Streams:CommitInterval 00:00:01</c>.</param>
+    /// <param name="settings">Settings that come before all others.</param>
+    /// <param name="configure">Further services and logging.</param>
+    public static WebApplication Create(
+        Topology topology,
+        string[]? args = null,
+        IEnumerable<KeyValuePair<string, string?>>? settings = null,
+        Action<WebApplicationBuilder>? configure = null)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+        if (settings is not null)
+        {
+            builder.Configuration.AddInMemoryCollection(settings);
+        }
+
+        if (string.IsNullOrEmpty(builder.Configuration["Urls"]))
+        {
+            builder.Configuration["Urls"] = DefaultUrls;
+        }
+
+        builder.Logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.TimestampFormat = "HH:mm:ss.fff ";
+        });
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Error);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
+        builder.Services.AddStreams(topology);
+        configure?.Invoke(builder);
+        var app = builder.Build();
+        app.MapStreams();
+        return app;
+    }
+}
