@@ -1,1 +1,19 @@
-Console.WriteLine("clickstream");
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using Clickstream;
+
+var root = new RootCommand("Counts the errors of a click stream: Kafka in, Kafka and PostgreSQL out.")
+{
+    ProduceCommand.Create(),
+};
+
+var line = root.Parse(args);
+if (line is { Action: ParseErrorAction mistake } && line.CommandResult.Command != root)
+{
+    // The mistake alone: the whole help would push it off the screen.
+    mistake.ShowHelp = false;
+}
+
+// After Ctrl-C or SIGTERM a command may still deliver what it holds.
+var invocation = new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(30) };
+return await line.InvokeAsync(invocation);
