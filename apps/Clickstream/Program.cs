@@ -4,7 +4,9 @@ using Clickstream;
 
 var root = new RootCommand("Counts the errors of a click stream: Kafka in, Kafka and PostgreSQL out.")
 {
+    RunCommand.Create(),
     ProduceCommand.Create(),
+    TopologyCommand.Create(),
 };
 
 var line = root.Parse(args);

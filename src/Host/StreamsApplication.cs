@@ -1,5 +1,5 @@
 using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -22,24 +22,19 @@ public static class StreamsApplication
     /// </summary>
     /// <param name="topology">What to run.</param>
     /// <param name="args">The command line, as .NET's configuration reads it: <c>--Streams:CommitInterval 00:00:01</c>.</param>
-    /// <param name="settings">Settings that come before all others.</param>
+    /// <param name="defaults">Settings that hold where nothing else sets them.</param>
     /// <param name="configure">Further services and logging.</param>
     public static WebApplication Create(
         Topology topology,
         string[]? args = null,
-        IEnumerable<KeyValuePair<string, string?>>? settings = null,
+        IEnumerable<KeyValuePair<string, string?>>? defaults = null,
         Action<WebApplicationBuilder>? configure = null)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
-        if (settings is not null)
+        builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource
         {
-            builder.Configuration.AddInMemoryCollection(settings);
-        }
-
-        if (string.IsNullOrEmpty(builder.Configuration["Urls"]))
-        {
-            builder.Configuration["Urls"] = DefaultUrls;
-        }
+            InitialData = [new("Urls", DefaultUrls), .. defaults ?? []],
+        });
 
         builder.Logging.AddSimpleConsole(console =>
         {

@@ -19,6 +19,13 @@ internal static class Settings
         .AddEnvironmentVariables()
         .Build();
 
+    /// <summary>The names of topics and tables.</summary>
+    public static ClickstreamNames Names(this IConfiguration configuration) =>
+        configuration.GetSection("Clickstream").Get<ClickstreamNames>() ?? new ClickstreamNames();
+
+    /// <summary>What a node is told unless the configuration says otherwise.</summary>
+    public static Dictionary<string, string?> ForNode() => new() { ["Streams:ApplicationId"] = "clickstream" };
+
     /// <summary>The option <c>--bootstrap-servers</c>.</summary>
     public static Option<string?> BootstrapServersOption() => new("--bootstrap-servers")
     {

@@ -1,0 +1,49 @@
+using Streams.Hosting.Embedded;
+
+namespace Clickstream;
+
+/// <summary>Kafka and PostgreSQL for <c>--embedded</c>: private to this process, gone (Kafka) or asleep (PostgreSQL) when it ends.</summary>
+internal sealed class EmbeddedServers : IAsyncDisposable
+{
+    private EmbeddedServers(EmbeddedKafka kafka, EmbeddedPostgres postgres)
+    {
+        Kafka = kafka;
+        Postgres = postgres;
+    }
+
+    public EmbeddedKafka Kafka { get; }
+
+    public EmbeddedPostgres Postgres { get; }
+
+    /// <summary>The settings that point an application at them.</summary>
+    public Dictionary<string, string?> Settings => new()
+    {
+        ["ConnectionStrings:Kafka"] = Kafka.BootstrapServers,
+        ["ConnectionStrings:Postgres"] = Postgres.ConnectionString,
+    };
+
+    /// <summary>Starts both.</summary>
+    /// <param name="temporary">Whether PostgreSQL starts empty and leaves nothing behind.</param>
+    /// <param name="cancellation">Ends the start.</param>
+    /// <exception cref="EmbeddedServerException">PostgreSQL is missing or does not start; the message says what to do.</exception>
+    public static async Task<EmbeddedServers> StartAsync(bool temporary, CancellationToken cancellation)
+    {
+        var kafka = EmbeddedKafka.Start();
+        try
+        {
+            var postgres = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions { Temporary = temporary }, cancellation);
+            return new EmbeddedServers(kafka, postgres);
+        }
+        catch
+        {
+            await kafka.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Kafka.DisposeAsync();
+        await Postgres.DisposeAsync();
+    }
+}

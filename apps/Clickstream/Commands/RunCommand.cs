@@ -1,0 +1,71 @@
+using System.CommandLine;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using Streams.Hosting;
+using Streams.Hosting.Embedded;
+
+namespace Clickstream;
+
+/// <summary>The command <c>run</c>: the pipeline, until it is told to stop.</summary>
+internal static class RunCommand
+{
+    private const int EmbeddedPartitions = 4;
+
+    private static readonly Option<bool> Embedded = new("--embedded")
+    {
+        Description = "Start a Kafka and a PostgreSQL of its own; PostgreSQL's data stay in .data.",
+    };
+
+    private static readonly Argument<string[]> Further = new("SETTINGS")
+    {
+        Description = "Settings as .NET's configuration takes them, such as --Streams:CommitInterval=00:00:01.",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
+
+    /// <summary>The command, for the root command.</summary>
+    public static Command Create()
+    {
+        var command = new Command("run", "Run the pipeline.") { Embedded, Further };
+        command.TreatUnmatchedTokensAsErrors = false;
+        command.SetAction(RunAsync);
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation)
+    {
+        try
+        {
+            await using var servers = arguments.GetValue(Embedded) ? await EmbeddedServers.StartAsync(temporary: false, cancellation) : null;
+            var settings = Settings.ForNode();
+            if (servers is not null)
+            {
+                servers.Kafka.CreateTopic(Settings.Load().Names().Clicks, EmbeddedPartitions);
+                Console.Error.WriteLine($"Kafka at {servers.Kafka.BootstrapServers}, PostgreSQL at {servers.Postgres.Uri}");
+            }
+
+            await using var app = Create([.. arguments.GetValue(Further) ?? [], .. arguments.UnmatchedTokens], settings, servers);
+            await app.RunAsync(cancellation);
+            return Environment.ExitCode;
+        }
+        catch (Exception e) when (e is OptionsValidationException or EmbeddedServerException or StreamsConfigurationException or DllNotFoundException)
+        {
+            Console.Error.WriteLine(e.Message);
+            return 1;
+        }
+    }
+
+    private static WebApplication Create(string[] further, IEnumerable<KeyValuePair<string, string?>> settings, EmbeddedServers? servers) =>
+        StreamsApplication.Create(
+            ClickstreamTopology.Build(Settings.Load().Names()),
+            further,
+            settings,
+            builder =>
+            {
+                if (servers is not null)
+                {
+                    builder.Configuration.AddInMemoryCollection(servers.Settings);
+                }
+            });
+}
