@@ -9,6 +9,8 @@ internal sealed class KafkaRecordReader : IRecordReader
 {
     private readonly KafkaConsumer _consumer;
     private readonly List<NativeRecordBatch> _batches = [];
+    private readonly Lock _closing = new();
+    private int? _closingThread;
 
     public KafkaRecordReader(KafkaSettings settings, GroupMember member, IPartitionOwner owner, Action<KafkaFailure> onFailure, ILogger logger) =>
         _consumer = new KafkaConsumer(settings, member, new Listener(owner), onFailure, logger);
@@ -28,12 +30,35 @@ internal sealed class KafkaRecordReader : IRecordReader
 
     public void Resume(IReadOnlyCollection<TopicPartition> partitions) => _consumer.Resume(partitions);
 
-    public void CommitOffsets(IReadOnlyCollection<(TopicPartition Partition, long NextOffset)> offsets) =>
-        _consumer.CommitOffsets([.. offsets.Select(o => new PartitionOffset(o.Partition, o.NextOffset))]);
+    public void CommitOffsets(IReadOnlyCollection<(TopicPartition Partition, long NextOffset)> offsets)
+    {
+        lock (_closing)
+        {
+            // While the group is being left, only the thread that leaves it (which hears of revoked partitions) may go on.
+            if (_closingThread is null || _closingThread == Environment.CurrentManagedThreadId)
+            {
+                _consumer.CommitOffsets([.. offsets.Select(o => new PartitionOffset(o.Partition, o.NextOffset))]);
+            }
+        }
+    }
 
-    public long? EndOffset(TopicPartition partition) => _consumer.WatermarkOffsets(partition)?.High;
+    public long? EndOffset(TopicPartition partition)
+    {
+        lock (_closing)
+        {
+            return _closingThread is null ? _consumer.WatermarkOffsets(partition)?.High : null;
+        }
+    }
 
-    public void Close() => _consumer.Close();
+    public void Close()
+    {
+        lock (_closing)
+        {
+            _closingThread = Environment.CurrentManagedThreadId;
+        }
+
+        _consumer.Close();
+    }
 
     public void Dispose() => _consumer.Dispose();
 

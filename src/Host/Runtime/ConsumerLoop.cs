@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Streams.Processors;
 
 namespace Streams.Hosting.Runtime;
@@ -19,7 +18,6 @@ internal sealed class ConsumerLoop : IDisposable
     private readonly long _mailboxBytes;
     private readonly Thread _thread;
     private readonly ManualResetEventSlim _roomMade = new();
-    private readonly ConcurrentQueue<IReadOnlyList<(TopicPartition, long)>> _groupOffsets = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<OwnedTask> _full = [];
@@ -61,9 +59,6 @@ internal sealed class ConsumerLoop : IDisposable
         }
     }
 
-    /// <summary>Has offsets committed to the group soon. Called by the committer.</summary>
-    public void CommitToGroup(IReadOnlyList<(TopicPartition, long)> offsets) => _groupOffsets.Enqueue(offsets);
-
     public void Dispose()
     {
         _stopping.Dispose();
@@ -81,10 +76,8 @@ internal sealed class ConsumerLoop : IDisposable
                 Deliver(batches);
                 WaitForRoom();
                 ResumePaused();
-                CommitGroupOffsets();
             }
 
-            CommitGroupOffsets();
             _reader.Close();
             _stopped.SetResult();
         }
@@ -170,14 +163,6 @@ internal sealed class ConsumerLoop : IDisposable
         }
 
         _anyPaused = paused.Length > ready.Length;
-    }
-
-    private void CommitGroupOffsets()
-    {
-        while (_groupOffsets.TryDequeue(out var offsets))
-        {
-            _reader.CommitOffsets(offsets);
-        }
     }
 
     private bool IsFull(OwnedTask task) => task.QueuedBytes > _mailboxBytes;

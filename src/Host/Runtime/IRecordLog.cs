@@ -2,7 +2,10 @@ using Streams.Processors;
 
 namespace Streams.Hosting.Runtime;
 
-/// <summary>The reading side of the log: a member of a consumer group. One thread calls it.</summary>
+/// <summary>
+/// The reading side of the log: a member of a consumer group. One thread calls it, but for <see cref="Wake"/>,
+/// <see cref="CommitOffsets"/> and <see cref="EndOffset"/>, which any may.
+/// </summary>
 internal interface IRecordReader : IDisposable
 {
     void Subscribe(IReadOnlyList<string> topics);
@@ -10,7 +13,7 @@ internal interface IRecordReader : IDisposable
     /// <summary>Waits for records, and runs rebalance callbacks on the calling thread. Adds one batch per partition that has any.</summary>
     void Poll(TimeSpan timeout, List<RecordBatch> into);
 
-    /// <summary>Ends a wait in <see cref="Poll"/> early. The one member that other threads may call.</summary>
+    /// <summary>Ends a wait in <see cref="Poll"/> early.</summary>
     void Wake();
 
     void Pause(IReadOnlyCollection<TopicPartition> partitions);

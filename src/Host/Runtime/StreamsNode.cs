@@ -260,7 +260,7 @@ internal sealed class StreamsNode(
             var isInTime = reply.Task.Wait(timeout) && reply.Task.Result;
             if (isInTime)
             {
-                Loop.CommitToGroup(Offsets(tasks));
+                Reader.CommitOffsets(Offsets(tasks));
             }
 
             return isInTime;
@@ -271,7 +271,7 @@ internal sealed class StreamsNode(
             if (Environment.TickCount64 - _lastGroupCommit >= _groupCommitInterval.TotalMilliseconds)
             {
                 _lastGroupCommit = Environment.TickCount64;
-                Loop.CommitToGroup(Offsets(tasks));
+                Reader.CommitOffsets(Offsets(tasks));
             }
         }
 
