@@ -1,11 +1,19 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
 namespace Streams.Processors;
 
 /// <summary>The values of one column for the rows of a commit cycle. Typed, so that nothing is boxed on the way to the database.</summary>
 internal abstract class ColumnBuffer(Column column) : IDisposable
 {
     private bool[] _nulls = [];
+    private JsonEncodedText? _jsonName;
 
     public Column Column { get; } = column;
+
+    /// <summary>The column's name as JSON writes it.</summary>
+    public JsonEncodedText JsonName => _jsonName ??= JsonEncodedText.Encode(Column.Name, JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
 
     public int Count { get; private set; }
 
@@ -30,6 +38,22 @@ internal abstract class ColumnBuffer(Column column) : IDisposable
     /// <summary>Appends a row of another buffer of the same type.</summary>
     public abstract void AppendFrom(ColumnBuffer other, int row);
 
+    /// <summary>A row's value as an object, <c>null</c> for null and JSON as text: for tests, tools and the in-memory tables.</summary>
+    public object? ValueAt(int row) => IsNull(row) ? null : BoxedValue(row);
+
+    /// <summary>Appends what <see cref="ValueAt"/> gave.</summary>
+    public void AppendValue(object? value)
+    {
+        if (value is null)
+        {
+            AppendNull();
+        }
+        else
+        {
+            AppendBoxed(value);
+        }
+    }
+
     /// <summary>Orders two rows as the key order does: numbers by value, text and bytes ordinally, nulls first.</summary>
     public abstract int Compare(int row, int otherRow);
 
@@ -39,6 +63,10 @@ internal abstract class ColumnBuffer(Column column) : IDisposable
     public virtual void Dispose() { }
 
     protected abstract void AppendDefault();
+
+    protected abstract object? BoxedValue(int row);
+
+    protected abstract void AppendBoxed(object value);
 
     protected int Next()
     {
@@ -138,6 +166,10 @@ internal sealed class ColumnBuffer<T>(Column column) : ColumnBuffer(column)
 
         _values[row] = default!;
     }
+
+    protected override object? BoxedValue(int row) => _values[row];
+
+    protected override void AppendBoxed(object value) => Append((T)value);
 }
 
 /// <summary>A column of byte strings: <c>bytea</c>, or JSON text in UTF-8.</summary>
@@ -197,6 +229,10 @@ internal sealed class BytesColumnBuffer(Column column) : ColumnBuffer(column)
     }
 
     protected override void AppendDefault() => Close();
+
+    protected override object? BoxedValue(int row) => Column.Type == ColumnType.Json ? Encoding.UTF8.GetString(this[row]) : this[row].ToArray();
+
+    protected override void AppendBoxed(object value) => Append(value as byte[] ?? Encoding.UTF8.GetBytes((string)value));
 
     private int Start(int row) => row == 0 ? 0 : _ends[row - 1];
 

@@ -1,0 +1,103 @@
+namespace Streams.Processors.Testing;
+
+/// <summary>
+/// One table in memory, with a transaction's changes staged beside what is committed. Rows are arrays with a value per
+/// column of the table, computed ones included.
+/// </summary>
+internal sealed class MemoryTable(TableSchema schema)
+{
+    private readonly SortedDictionary<RowKey, object?[]> _committed = [];
+    private readonly SortedDictionary<RowKey, object?[]> _staged = [];
+
+    public TableSchema Schema { get; } = schema;
+
+    /// <summary>The committed rows, in key order.</summary>
+    public IReadOnlyCollection<object?[]> Rows => _committed.Values;
+
+    /// <summary>Stages a buffer of rows; they are what a task wrote in one cycle.</summary>
+    /// <exception cref="InvalidOperationException">A row is appended a second time.</exception>
+    public void Stage(RowBuffer rows)
+    {
+        foreach (var row in rows.SortedByKey())
+        {
+            var incoming = Read(rows, row);
+            var key = KeyOf(incoming);
+            if (!_staged.TryGetValue(key, out var current))
+            {
+                _committed.TryGetValue(key, out current);
+            }
+
+            if (current is not null && Schema.Kind == TableKind.Append)
+            {
+                throw new InvalidOperationException($"Table {Schema.Name}: the row {key} is appended a second time.");
+            }
+
+            _staged[key] = Compute(current is null ? incoming : Merge(current, incoming));
+        }
+    }
+
+    /// <summary>The staged rows with all columns of the table, in key order.</summary>
+    public RowBuffer StagedRows()
+    {
+        var totals = new RowBuffer(Schema, Schema.Columns);
+        foreach (var row in _staged.Values)
+        {
+            for (var i = 0; i < row.Length; i++)
+            {
+                totals.Columns[i].AppendValue(row[i]);
+            }
+        }
+
+        return totals;
+    }
+
+    public void Commit()
+    {
+        foreach (var (key, row) in _staged)
+        {
+            _committed[key] = row;
+        }
+
+        _staged.Clear();
+    }
+
+    public void Rollback() => _staged.Clear();
+
+    private object?[] Read(RowBuffer rows, int row)
+    {
+        var values = new object?[Schema.Columns.Count];
+        var written = 0;
+        for (var i = 0; i < values.Length; i++)
+        {
+            if (Schema.Columns[i].Merge != MergeRule.Quotient)
+            {
+                values[i] = rows.Columns[written++].ValueAt(row);
+            }
+        }
+
+        return values;
+    }
+
+    private RowKey KeyOf(object?[] row) => new([.. row.Where((_, i) => Schema.Columns[i].Merge == MergeRule.Key).Select(v => v!)]);
+
+    private object?[] Merge(object?[] current, object?[] incoming) =>
+    [
+        .. Schema.Columns.Select((column, i) =>
+            column.Merge == MergeRule.Quotient ? null : MergeRules.Merge(column, current[i], incoming[i])),
+    ];
+
+    private object?[] Compute(object?[] row)
+    {
+        for (var i = 0; i < row.Length; i++)
+        {
+            if (Schema.Columns[i] is { Merge: MergeRule.Quotient } column)
+            {
+                row[i] = MergeRules.Quotient(Of(column.Dividend!), Of(column.Divisor!));
+            }
+        }
+
+        return row;
+
+        object? Of(string name) => row[Schema.Columns.Select(c => c.Name).ToList().IndexOf(name)];
+    }
+}
