@@ -12,13 +12,17 @@ internal sealed class MemoryRecordBatch : RecordBatch
     private readonly long? _nextOffset;
     private bool _disposed;
 
+    /// <param name="partition">Where the records come from.</param>
     /// <param name="records">The records, in offset order.</param>
     /// <param name="nextOffset">The offset after the batch where the log skips some (control records); the last record's + 1 when absent.</param>
-    public MemoryRecordBatch(IReadOnlyList<LogRecord> records, long? nextOffset = null)
+    public MemoryRecordBatch(TopicPartition partition, IReadOnlyList<LogRecord> records, long? nextOffset = null)
     {
+        Partition = partition;
         _records = records;
         _nextOffset = nextOffset;
     }
+
+    public override TopicPartition Partition { get; }
 
     public override int Count => _records.Count;
 

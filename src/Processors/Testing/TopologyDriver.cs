@@ -93,7 +93,7 @@ public sealed class TopologyDriver : IDisposable
         var source = new TopicPartition(topic, partition);
         var offset = _endOffsets.GetValueOrDefault(source);
         var milliseconds = ((timestamp ?? Now) - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerMillisecond;
-        using var batch = new MemoryRecordBatch([new LogRecord(offset, key, value, milliseconds, headers ?? [])]);
+        using var batch = new MemoryRecordBatch(source, [new LogRecord(offset, key, value, milliseconds, headers ?? [])]);
         Process(source, batch);
         if (_autoCommit)
         {
