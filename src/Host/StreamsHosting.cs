@@ -1,12 +1,9 @@
-using System.Globalization;
-using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OpenTelemetry.Metrics;
@@ -46,7 +43,7 @@ public static class StreamsHosting
         services.AddSingleton<NodeMetrics>();
         services.AddSingleton(provider => provider.GetRequiredService<NodeMetrics>().Totals);
         services.AddSingleton(provider => KafkaSettings.From(provider.GetRequiredService<IConfiguration>()));
-        services.AddSingleton<IStateStore>(PostgresStateStore.Create);
+        services.AddSingleton<IStateStore>(CreateStore);
         services.AddHostedService<StreamsNode>();
         services.AddOpenTelemetry().WithMetrics(metrics => metrics
             .AddMeter(NodeMetrics.MeterName, "Npgsql", "System.Runtime")
@@ -67,5 +64,29 @@ public static class StreamsHosting
             : Results.Text(string.Concat(health.Problems.Select(p => p + "\n")), statusCode: StatusCodes.Status503ServiceUnavailable));
         endpoints.MapPrometheusScrapingEndpoint("/metrics");
         return endpoints;
+    }
+
+    private static PostgresStateStore CreateStore(IServiceProvider services)
+    {
+        var configuration = services.GetRequiredService<IConfiguration>();
+        var connection = configuration.GetConnectionString("Postgres");
+        if (string.IsNullOrWhiteSpace(connection))
+        {
+            throw new StreamsConfigurationException(
+                "ConnectionStrings:Postgres is not set: it says where PostgreSQL is, such as Host=localhost;Database=streams;Username=streams;Password=... "
+                + "(as an environment variable: ConnectionStrings__Postgres).");
+        }
+
+        var application = services.GetRequiredService<IOptions<StreamsOptions>>().Value.ApplicationId;
+        var node = services.GetRequiredService<NodeIdentity>().Name;
+        var limits = configuration.GetSection($"{StreamsOptions.Section}:Postgres").Get<PostgresOptions>() ?? new PostgresOptions();
+        var loggers = services.GetRequiredService<ILoggerFactory>();
+        return new PostgresStateStore(
+            PostgresDataSource.Create(connection, application, node, limits, loggers),
+            application,
+            services.GetRequiredService<Topology>(),
+            node,
+            limits,
+            loggers.CreateLogger<PostgresStateStore>());
     }
 }

@@ -1,3 +1,4 @@
+using Streams;
 using Streams.Hosting.Embedded;
 
 namespace Clickstream;
@@ -38,6 +39,15 @@ internal sealed class EmbeddedServers : IAsyncDisposable
         {
             await kafka.DisposeAsync();
             throw;
+        }
+    }
+
+    /// <summary>Creates the topics that a topology reads and writes.</summary>
+    public void CreateTopics(Topology topology, int partitions)
+    {
+        foreach (var topic in topology.SourceTopics.Concat(topology.SinkTopics))
+        {
+            Kafka.CreateTopic(topic, partitions);
         }
     }
 

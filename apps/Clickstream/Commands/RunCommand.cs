@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
+using Streams;
 using Streams.Hosting;
 using Streams.Hosting.Embedded;
 
@@ -38,14 +39,14 @@ internal static class RunCommand
         try
         {
             await using var servers = arguments.GetValue(Embedded) ? await EmbeddedServers.StartAsync(temporary: false, cancellation) : null;
-            var settings = Settings.ForNode();
+            var topology = ClickstreamTopology.Build(Settings.Load().Names());
             if (servers is not null)
             {
-                servers.Kafka.CreateTopic(Settings.Load().Names().Clicks, EmbeddedPartitions);
+                servers.CreateTopics(topology, EmbeddedPartitions);
                 Console.Error.WriteLine($"Kafka at {servers.Kafka.BootstrapServers}, PostgreSQL at {servers.Postgres.Uri}");
             }
 
-            await using var app = Create([.. arguments.GetValue(Further) ?? [], .. arguments.UnmatchedTokens], settings, servers);
+            await using var app = Create(topology, [.. arguments.GetValue(Further) ?? [], .. arguments.UnmatchedTokens], servers);
             await app.RunAsync(cancellation);
             return Environment.ExitCode;
         }
@@ -56,11 +57,11 @@ internal static class RunCommand
         }
     }
 
-    private static WebApplication Create(string[] further, IEnumerable<KeyValuePair<string, string?>> settings, EmbeddedServers? servers) =>
+    private static WebApplication Create(Topology topology, string[] further, EmbeddedServers? servers) =>
         StreamsApplication.Create(
-            ClickstreamTopology.Build(Settings.Load().Names()),
+            topology,
             further,
-            settings,
+            Settings.ForNode(),
             builder =>
             {
                 if (servers is not null)

@@ -18,9 +18,10 @@ namespace Streams.Hosting.Runtime;
 /// cannot.</item>
 /// </list>
 /// </remarks>
-internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeProvider time)
+internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeProvider time) : IDisposable
 {
     private readonly Dictionary<string, OutputBuffer> _changelogs = new(StringComparer.Ordinal);
+    private readonly RowJson _json = new();
 
     public async Task RunAsync(IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation)
     {
@@ -38,6 +39,15 @@ internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeP
         await transaction.CommitAsync(cancellation);
     }
 
+    public void Dispose()
+    {
+        _json.Dispose();
+        foreach (var records in _changelogs.Values)
+        {
+            records.Dispose();
+        }
+    }
+
     private void SendTotals(IReadOnlyList<RowBuffer> totals, CancellationToken cancellation)
     {
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
@@ -53,9 +63,9 @@ internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeP
             for (var row = 0; row < rows.Count; row++)
             {
                 var start = records.Bytes.Length;
-                RowJson.WriteKey(rows, row, records.Bytes);
+                _json.WriteKey(rows, row, records.Bytes);
                 var keyLength = records.Bytes.Length - start;
-                RowJson.WriteValue(rows, row, records.Bytes);
+                _json.WriteValue(rows, row, records.Bytes);
                 records.Close(start, keyLength, hasKey: true, hasValue: true, now, packedHeaders: default);
             }
 

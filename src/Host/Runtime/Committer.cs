@@ -56,6 +56,12 @@ internal sealed class Committer(
         }
     }
 
+    public override ValueTask StoppedAsync()
+    {
+        cycle.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
     public override void Discard(CommitterMessage message)
     {
         if (message is CommitterMessage.Release release)

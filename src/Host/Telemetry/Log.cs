@@ -16,10 +16,10 @@ internal static partial class Log
     [LoggerMessage(3, LogLevel.Critical, "Node {Node} cannot go on: {Reason}")]
     public static partial void NodeFailed(this ILogger logger, Exception error, string node, string reason);
 
-    [LoggerMessage(4, LogLevel.Information, "{Dependency} is there.")]
+    [LoggerMessage(4, LogLevel.Information, "{Dependency}: up.")]
     public static partial void DependencyUp(this ILogger logger, Dependency dependency);
 
-    [LoggerMessage(5, LogLevel.Warning, "Waiting for {Dependency}: {Reason}")]
+    [LoggerMessage(5, LogLevel.Warning, "{Dependency}: waiting. {Reason}")]
     public static partial void DependencyDown(this ILogger logger, Dependency dependency, string reason);
 
     [LoggerMessage(6, LogLevel.Information, "Took over {Partition} from offset {Offset}, epoch {Epoch}.")]

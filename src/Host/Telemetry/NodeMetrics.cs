@@ -8,6 +8,11 @@ internal sealed class NodeMetrics : IDisposable
 {
     public const string MeterName = "Streams";
 
+    private static readonly InstrumentAdvice<double> _seconds = new()
+    {
+        HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    };
+
     private readonly Meter _meter;
     private readonly Counter<long> _records;
     private readonly Counter<long> _late;
@@ -31,8 +36,8 @@ internal sealed class NodeMetrics : IDisposable
         _commits = _meter.CreateCounter<long>("streams.commits", "{commit}", "Commit cycles that succeeded.");
         _commitFailures = _meter.CreateCounter<long>("streams.commit.failures", "{commit}", "Commit cycles that failed and were tried again.");
         _fenced = _meter.CreateCounter<long>("streams.partitions.fenced", "{partition}", "Partitions this node was fenced off.");
-        _commitSeconds = _meter.CreateHistogram<double>("streams.commit.duration", "s", "How long a commit cycle takes.");
-        _latencySeconds = _meter.CreateHistogram<double>("streams.latency", "s", "From a record's Kafka timestamp to its commit, for the newest record of each task and cycle.");
+        _commitSeconds = _meter.CreateHistogram<double>("streams.commit.duration", "s", "How long a commit cycle takes.", tags: null, _seconds);
+        _latencySeconds = _meter.CreateHistogram<double>("streams.latency", "s", "From a record's Kafka timestamp to its commit, for the newest record of each task and cycle.", tags: null, _seconds);
     }
 
     /// <summary>What happened so far, for terminal views.</summary>

@@ -12,7 +12,7 @@ internal sealed class ChannelActorSystem(TaskScheduler? scheduler = null) : IAct
         return running;
     }
 
-    private sealed class RunningActor<TMessage>(string name, Actor<TMessage> actor, Action<Exception> onFailure) : IActorRef<TMessage>
+    private sealed class RunningActor<TMessage>(string name, Actor<TMessage> actor, Action<Exception> onFailure) : IActorRef<TMessage>, IDisposable
     {
         private static readonly UnboundedChannelOptions _mailbox = new() { SingleReader = true };
 
@@ -36,18 +36,13 @@ internal sealed class ChannelActorSystem(TaskScheduler? scheduler = null) : IAct
 
         public Task StopAsync()
         {
-            try
-            {
-                _stopping.Cancel();
-            }
-            catch (ObjectDisposedException)
-            {
-                // It has stopped already.
-            }
-
+            _stopping.Cancel();
             _wake.Writer.TryWrite(true);
             return Stopped;
         }
+
+        /// <summary>Of a source without timers nothing needs freeing before the actor's last reference is gone.</summary>
+        public void Dispose() => _stopping.Dispose();
 
         private bool Put(ChannelWriter<TMessage> mailbox, TMessage message)
         {
@@ -107,7 +102,6 @@ internal sealed class ChannelActorSystem(TaskScheduler? scheduler = null) : IAct
                 onFailure(e);
             }
 
-            _stopping.Dispose();
             _stopped.SetResult();
         }
     }
