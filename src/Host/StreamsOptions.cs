@@ -7,6 +7,12 @@ namespace Streams.Hosting;
 public enum Guarantee
 {
     /// <summary>
+    /// Tables take each record's effect exactly once, and so do topics for consumers that read with
+    /// <c>isolation.level=read_committed</c>: forwarded records appear once, and the last value of a changelog's key is its
+    /// total. Costs a Kafka transaction per commit cycle; a topology without output topics has none.
+    /// </summary>
+    ExactlyOnce,
+    /// <summary>
     /// Tables take each record's effect exactly once. A topic takes each output at least once: after a crash between the
     /// flush and the commit, outputs of that cycle are sent again.
     /// </summary>
@@ -44,8 +50,8 @@ public sealed class StreamsOptions
     [Range(64 * 1024, 1024 * 1024 * 1024)]
     public long CommitBytes { get; set; } = 8 * 1024 * 1024;
 
-    /// <summary>What is promised about output topics. Default: <see cref="Guarantee.AtLeastOnce"/>.</summary>
-    public Guarantee Guarantee { get; set; } = Guarantee.AtLeastOnce;
+    /// <summary>What is promised about output topics. Default: <see cref="Guarantee.ExactlyOnce"/>.</summary>
+    public Guarantee Guarantee { get; set; } = Guarantee.ExactlyOnce;
 
     /// <summary>What happens to a record that cannot be decoded or processed. Default: <see cref="ErrorPolicy.DeadLetter"/>.</summary>
     public ErrorPolicy OnError { get; set; } = ErrorPolicy.DeadLetter;

@@ -4,7 +4,7 @@ using Streams.Processors;
 
 namespace Streams.Hosting.Kafka;
 
-/// <summary>The producer, as the runtime sees it. A producer that failed for good is replaced before the next record.</summary>
+/// <summary>The producer of a node that promises at least once: its records are flushed before PostgreSQL commits. A producer that failed for good is replaced before the next record.</summary>
 internal sealed class KafkaRecordWriter(KafkaSettings settings, string clientId, Action<KafkaFailure> onFailure, ILogger logger) : IRecordWriter
 {
     /// <summary>
@@ -21,9 +21,17 @@ internal sealed class KafkaRecordWriter(KafkaSettings settings, string clientId,
         Try(producer => producer.Send(records, 0, records.Count, cancellation));
     }
 
+    public bool IsTransactional => false;
+
     /// <summary>Blocks a thread while it waits; one per node.</summary>
-    public Task FlushAsync(CancellationToken cancellation) =>
+    public Task CompleteAsync(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs, CancellationToken cancellation) =>
         _producer is null ? Task.CompletedTask : Task.Run(() => Try(producer => producer.Flush(_flushTimeout, cancellation)), cancellation);
+
+    /// <summary>What was sent stays sent: at least once.</summary>
+    public Task AbandonAsync() => Task.CompletedTask;
+
+    public Task<bool> IsCompleteAsync(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs, CancellationToken cancellation) =>
+        Task.FromResult(false);
 
     public void Dispose() => _producer?.Dispose();
 

@@ -10,33 +10,55 @@ namespace Streams.Hosting.Runtime;
 /// The order, and why:
 /// <list type="number">
 /// <item>Forwarded records are queued to Kafka: they travel while PostgreSQL works.</item>
-/// <item>The transaction opens, fences, and writes rows, deltas and dead letters. A fenced task ends it here.</item>
+/// <item>The transaction opens, fences, and writes rows, deltas and dead letters. A fenced task ends it here, and what
+/// was queued is aborted.</item>
 /// <item>The new totals are queued to their changelog topics. The rows' locks are held until the commit, so that two
 /// nodes that add to one row send its totals in the order in which they were made.</item>
-/// <item>Kafka acknowledges everything queued. (A Kafka transaction, with the input offsets in it, would be committed here.)</item>
-/// <item>PostgreSQL commits. A crash before this point repeats the cycle, so a topic may see its records again; a table
-/// cannot.</item>
+/// <item>Kafka commits: records and input offsets are one transaction (exactly once), or the records are flushed (at
+/// least once).</item>
+/// <item>PostgreSQL commits.</item>
 /// </list>
+/// A crash between the last two leaves Kafka ahead. The offsets in Kafka say how far, and the next owner repeats that
+/// part with its forwarded records muted. A cycle that is tried again in the same process knows it itself.
 /// </remarks>
 internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeProvider time) : IDisposable
 {
     private readonly Dictionary<string, OutputBuffer> _changelogs = new(StringComparer.Ordinal);
     private readonly RowJson _json = new();
 
-    public async Task RunAsync(IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation)
+    /// <summary>Tries to commit. When it throws, the same may be tried again with the same progress.</summary>
+    public async Task RunAsync(IReadOnlyList<TaskCommit> tasks, CycleProgress progress, CancellationToken cancellation)
     {
-        foreach (var task in tasks)
+        (TopicPartition Partition, long NextOffset)[] inputs = [.. tasks.Select(t => (t.Changes.Partition, t.Changes.NextOffset))];
+        if (progress.IsLogUnsure)
         {
-            foreach (var records in task.Changes.Outputs)
-            {
-                Send(records, cancellation);
-            }
+            progress.IsLogDone = await writer.IsCompleteAsync(inputs, cancellation);
+            progress.IsLogUnsure = false;
         }
 
-        await using var transaction = await store.WriteAsync(tasks, cancellation);
-        SendTotals(transaction.Totals, cancellation);
-        await writer.FlushAsync(cancellation);
-        await transaction.CommitAsync(cancellation);
+        try
+        {
+            if (!progress.IsLogDone)
+            {
+                SendForwarded(tasks, cancellation);
+            }
+
+            await using var transaction = await store.WriteAsync(tasks, cancellation);
+            SendTotals(transaction.Totals, cancellation);
+            await writer.CompleteAsync(inputs, cancellation);
+            progress.IsLogDone = writer.IsTransactional;
+            await transaction.CommitAsync(cancellation);
+        }
+        catch (LogOutcomeUnknownException)
+        {
+            progress.IsLogUnsure = true;
+            throw;
+        }
+        catch
+        {
+            await writer.AbandonAsync();
+            throw;
+        }
     }
 
     public void Dispose()
@@ -45,6 +67,17 @@ internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeP
         foreach (var records in _changelogs.Values)
         {
             records.Dispose();
+        }
+    }
+
+    private void SendForwarded(IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation)
+    {
+        foreach (var task in tasks)
+        {
+            foreach (var records in task.Changes.Outputs)
+            {
+                Send(records, cancellation);
+            }
         }
     }
 
@@ -80,4 +113,14 @@ internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeP
             writer.Send(records, cancellation);
         }
     }
+}
+
+/// <summary>How far a cycle got in the log, from one try to the next.</summary>
+internal sealed class CycleProgress
+{
+    /// <summary>The forwarded records are in the log for good: they are not sent again.</summary>
+    public bool IsLogDone { get; set; }
+
+    /// <summary>The log did not say.</summary>
+    public bool IsLogUnsure { get; set; }
 }

@@ -106,6 +106,7 @@ internal sealed class Committer(
     {
         var parts = await CollectAsync(tasks);
         var backoff = new Backoff(time);
+        var progress = new CycleProgress();
         var isUnknown = false;
         while (parts.Count > 0)
         {
@@ -116,7 +117,7 @@ internal sealed class Committer(
                 if (!isUnknown || !await store.IsCommittedAsync(commits, stopping))
                 {
                     isUnknown = false;
-                    await cycle.RunAsync(commits, stopping);
+                    await cycle.RunAsync(commits, progress, stopping);
                 }
 
                 Succeeded(parts, time.GetElapsedTime(started));
@@ -132,6 +133,7 @@ internal sealed class Committer(
                 isUnknown |= e is CommitOutcomeUnknownException;
                 Failed(e);
                 await backoff.WaitAsync(stopping);
+                Forget(parts, parts.Where(p => p.Task.IsAbandoned).ToHashSet());
             }
         }
     }
@@ -190,20 +192,29 @@ internal sealed class Committer(
 
     private void LetGo(List<Part> parts, IReadOnlyList<TopicPartition> fenced)
     {
-        foreach (var part in parts.Where(p => fenced.Contains(p.Task.Partition)))
+        var gone = parts.Where(p => fenced.Contains(p.Task.Partition)).ToHashSet();
+        foreach (var part in gone)
         {
             logger.PartitionFenced(part.Task.Partition);
             metrics.Fenced();
             partitions.Remove(part.Task);
-            part.Changes.Dispose();
         }
 
-        parts.RemoveAll(p => fenced.Contains(p.Task.Partition));
+        Forget(parts, gone);
+    }
+
+    private static void Forget(List<Part> parts, HashSet<Part> gone)
+    {
+        parts.RemoveAll(gone.Contains);
+        foreach (var part in gone)
+        {
+            part.Changes.Dispose();
+        }
     }
 
     private void Failed(Exception error)
     {
-        var dependency = error is Kafka.KafkaFailureException ? Dependency.Kafka : Dependency.Postgres;
+        var dependency = error is Kafka.KafkaFailureException or LogOutcomeUnknownException ? Dependency.Kafka : Dependency.Postgres;
         if (!health.IsDown(dependency))
         {
             logger.CommitFailed(Failures.Describe(error));

@@ -17,7 +17,11 @@ internal static class Failures
 {
     public static FailureKind KindOf(Exception error) => error switch
     {
-        KafkaFailureException kafka => kafka.Failure.Kind == KafkaFailureKind.Transient ? FailureKind.Transient : FailureKind.Fatal,
+        LogOutcomeUnknownException => FailureKind.Transient,
+        // An abortable transaction is aborted and done again; a fenced producer is replaced, and if it was fenced because this
+        // node is stale, the store's fence or the group will say so.
+        KafkaFailureException { Failure: { RequiresAbort: true } or { Kind: KafkaFailureKind.Transient or KafkaFailureKind.Fenced } } => FailureKind.Transient,
+        KafkaFailureException => FailureKind.Fatal,
         _ => PostgresFailures.Classify(error)?.Kind == PostgresFailureKind.Transient ? FailureKind.Transient : FailureKind.Fatal,
     };
 

@@ -4,7 +4,7 @@ namespace Streams.Hosting.Runtime;
 
 /// <summary>
 /// The reading side of the log: a member of a consumer group. One thread calls it, but for <see cref="Wake"/>,
-/// <see cref="CommitOffsets"/> and <see cref="EndOffset"/>, which any may.
+/// <see cref="CommitOffsets"/>, <see cref="EndOffset"/> and <see cref="Committed"/>, which any may.
 /// </summary>
 internal interface IRecordReader : IDisposable
 {
@@ -26,19 +26,35 @@ internal interface IRecordReader : IDisposable
     /// <summary>The end of the partition as last heard from the broker; <c>null</c> if not heard yet.</summary>
     long? EndOffset(TopicPartition partition);
 
+    /// <summary>The offsets that the group has committed, once no transaction that could change them is open; <c>null</c> where none.</summary>
+    IReadOnlyList<KeyValuePair<TopicPartition, long?>> Committed(IReadOnlyCollection<TopicPartition> partitions, TimeSpan timeout);
+
     /// <summary>Leaves the group.</summary>
     void Close();
 }
 
-/// <summary>The writing side of the log.</summary>
+/// <summary>The writing side of the log. One cycle at a time uses it.</summary>
 internal interface IRecordWriter : IDisposable
 {
-    /// <summary>Queues records for sending. May wait for room in the queue.</summary>
+    /// <summary>Whether a cycle's records, with the offsets they come from, are one transaction in the log.</summary>
+    bool IsTransactional { get; }
+
+    /// <summary>Queues records for sending, as part of the present cycle. May wait for room in the queue.</summary>
+    /// <exception cref="Kafka.KafkaFailureException">The log refuses them.</exception>
     void Send(OutputBuffer records, CancellationToken cancellation);
 
-    /// <summary>Waits until all records queued are acknowledged by the log.</summary>
-    /// <exception cref="Kafka.KafkaFailureException">Some could not be delivered.</exception>
-    Task FlushAsync(CancellationToken cancellation);
+    /// <summary>Waits until everything sent in this cycle is in the log for good: acknowledged, or its transaction committed.</summary>
+    /// <param name="inputs">How far the cycle read: part of the transaction, if there is one.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    /// <exception cref="Kafka.KafkaFailureException">It is not, and will not be.</exception>
+    /// <exception cref="LogOutcomeUnknownException">The transaction may or may not have been committed: ask <see cref="IsCompleteAsync"/>.</exception>
+    Task CompleteAsync(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs, CancellationToken cancellation);
+
+    /// <summary>Takes back what was sent in this cycle, where the log can do that. Never throws.</summary>
+    Task AbandonAsync();
+
+    /// <summary>Whether the transaction with these offsets was committed.</summary>
+    Task<bool> IsCompleteAsync(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs, CancellationToken cancellation);
 }
 
 /// <summary>What the reader tells about partitions, on the polling thread, during a rebalance.</summary>

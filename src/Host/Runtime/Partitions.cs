@@ -40,9 +40,15 @@ internal sealed class Partitions(
     /// <param name="RoomMade">A mailbox has more room.</param>
     /// <param name="Release">Commits what tasks did and forgets them; says whether that worked in time.</param>
     /// <param name="Failed">A task failed beyond repair; the node must stop.</param>
+    /// <param name="SentUpTo">How far the log's transactions got, per partition: output of records below is in the log already.</param>
     /// <param name="Stopping">The node stops, whatever it waits for.</param>
     internal sealed record Wiring(
-        Action CommitSoon, Action RoomMade, Func<IReadOnlyList<OwnedTask>, bool> Release, Action<Exception> Failed, CancellationToken Stopping);
+        Action CommitSoon,
+        Action RoomMade,
+        Func<IReadOnlyList<OwnedTask>, bool> Release,
+        Action<Exception> Failed,
+        Func<IReadOnlyList<TopicPartition>, IReadOnlyList<KeyValuePair<TopicPartition, long?>>> SentUpTo,
+        CancellationToken Stopping);
 
     /// <summary>The tasks that run now.</summary>
     public ICollection<OwnedTask> Running => _owned.Values;
@@ -51,11 +57,18 @@ internal sealed class Partitions(
 
     public IReadOnlyList<(TopicPartition Partition, long? From)> Assigned(IReadOnlyList<TopicPartition> partitions)
     {
-        var starts = partitions.Count == 0 ? [] : Acquire([.. partitions.Order()]);
         health.Up(Dependency.Group);
+        if (partitions.Count == 0)
+        {
+            return [];
+        }
+
+        // The fence first: once it is raised, no earlier owner can get anything into the log's group any more either.
+        var starts = Retry(Dependency.Postgres, () => store.AcquireAsync([.. partitions.Order()], Links.Stopping).GetAwaiter().GetResult());
+        var sent = Retry(Dependency.Kafka, () => Links.SentUpTo(partitions)).ToDictionary();
         foreach (var start in starts)
         {
-            Start(start);
+            Start(start, sent.GetValueOrDefault(start.Partition) ?? 0);
         }
 
         return [.. starts.Select(s => (s.Partition, s.NextOffset))];
@@ -103,7 +116,7 @@ internal sealed class Partitions(
         }
     }
 
-    private void Start(PartitionStart start)
+    private void Start(PartitionStart start, long sentUpTo)
     {
         if (_owned.TryGetValue(start.Partition, out var previous))
         {
@@ -111,27 +124,27 @@ internal sealed class Partitions(
         }
 
         var owned = new OwnedTask(start);
-        var task = new StreamTask(layout, start.Partition, taskOptions, start.NextOffset ?? 0, start.StreamTime);
+        var task = new StreamTask(layout, start.Partition, taskOptions, start.NextOffset ?? 0, start.StreamTime, muteBelow: sentUpTo);
         var actor = new TaskActor(owned, task, load, time, Links.CommitSoon, Links.RoomMade);
         owned.Actor = actors.Spawn(start.Partition.ToString(), actor, error => Links.Failed(error));
         _owned[start.Partition] = owned;
         logger.PartitionAcquired(start.Partition, Text(start.NextOffset), start.Epoch);
     }
 
-    private IReadOnlyList<PartitionStart> Acquire(IReadOnlyList<TopicPartition> partitions)
+    private T Retry<T>(Dependency dependency, Func<T> work)
     {
         var backoff = new Backoff(time);
         while (true)
         {
             try
             {
-                var starts = store.AcquireAsync(partitions, Links.Stopping).GetAwaiter().GetResult();
-                health.Up(Dependency.Postgres);
-                return starts;
+                var result = work();
+                health.Up(dependency);
+                return result;
             }
             catch (Exception e) when (Failures.IsTransient(e) && !Links.Stopping.IsCancellationRequested)
             {
-                health.Down(Dependency.Postgres, Failures.Describe(e));
+                health.Down(dependency, Failures.Describe(e));
                 backoff.WaitAsync(Links.Stopping).GetAwaiter().GetResult();
             }
         }

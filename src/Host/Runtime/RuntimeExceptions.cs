@@ -13,6 +13,10 @@ internal sealed class FencedException(IReadOnlyList<TopicPartition> partitions)
 internal sealed class CommitOutcomeUnknownException(Exception inner)
     : Exception("The connection broke during COMMIT; the offset rows will say whether it took place.", inner);
 
+/// <summary>The log's transaction failed while it was being committed: it may or may not have taken place.</summary>
+internal sealed class LogOutcomeUnknownException(Exception inner)
+    : Exception($"Kafka did not say whether the transaction was committed ({inner.Message}); the group's offsets will.", inner);
+
 /// <summary>A table, or what is in it, is not what the topology needs. The message says what differs and how to mend it.</summary>
 public sealed class SchemaMismatchException : Exception
 {

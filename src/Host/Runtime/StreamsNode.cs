@@ -25,6 +25,7 @@ internal sealed class StreamsNode(
     TimeProvider time,
     ILoggerFactory loggers) : BackgroundService
 {
+    private static readonly TimeSpan _groupTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan _probeInterval = TimeSpan.FromSeconds(2);
     private readonly ILogger _logger = loggers.CreateLogger<StreamsNode>();
     private readonly StreamsOptions _options = options.Value;
@@ -181,17 +182,28 @@ internal sealed class StreamsNode(
         var partitions = new Partitions(layout, taskOptions, store, actors, load, health, time, loggers.CreateLogger<Partitions>())
         {
             Links = new Partitions.Wiring(
-                () => parts.CommitSoon(), () => parts.Loop.RoomMade(), tasks => parts.Release(tasks, _options.ShutdownTimeout), Fail, abort),
+                () => parts.CommitSoon(), () => parts.Loop.RoomMade(), tasks => parts.Release(tasks, _options.ShutdownTimeout),
+                Fail,
+                _options.Guarantee == Guarantee.ExactlyOnce ? partitions => parts.Reader.Committed(partitions, _groupTimeout) : _ => [],
+                abort),
         };
         var member = new GroupMember(_options.ApplicationId, identity.Name, _options.NodeName);
         parts.Reader = new KafkaRecordReader(kafka, member, partitions, OnKafkaFailure, loggers.CreateLogger<KafkaConsumer>());
-        parts.Writer = new KafkaRecordWriter(kafka, identity.Name, OnKafkaFailure, loggers.CreateLogger<KafkaProducer>());
+        parts.Writer = CreateWriter(parts.Reader);
         parts.Loop = new ConsumerLoop(parts.Reader, partitions, _options.MailboxBytes);
         var cycle = new CommitCycle(store, parts.Writer, time);
         var committer = new Committer(partitions, cycle, store, health, metrics, time, parts.Committed, loggers.CreateLogger<Committer>());
         parts.Committer = actors.Spawn("committer", committer, Fail);
         metrics.Observe(() => Lags(partitions, parts.Reader), () => [new Measurement<int>(health.IsReady ? 1 : 0)]);
         return parts;
+    }
+
+    private IRecordWriter CreateWriter(KafkaRecordReader reader)
+    {
+        var logger = loggers.CreateLogger<KafkaProducer>();
+        return _options.Guarantee == Guarantee.ExactlyOnce
+            ? new KafkaTransactionalWriter(kafka, identity.Name, $"{_options.ApplicationId}/{identity.Name}", reader, OnKafkaFailure, logger)
+            : new KafkaRecordWriter(kafka, identity.Name, OnKafkaFailure, logger);
     }
 
     private static IEnumerable<Measurement<long>> Lags(Partitions partitions, KafkaRecordReader reader)
@@ -238,7 +250,7 @@ internal sealed class StreamsNode(
 
         public KafkaRecordReader Reader { get; set; } = null!;
 
-        public KafkaRecordWriter Writer { get; set; } = null!;
+        public IRecordWriter Writer { get; set; } = null!;
 
         public ConsumerLoop Loop { get; set; } = null!;
 

@@ -1,0 +1,131 @@
+using Microsoft.Extensions.Logging;
+using Streams.Hosting.Runtime;
+using Streams.Processors;
+
+namespace Streams.Hosting.Kafka;
+
+/// <summary>
+/// The producer of a node that promises exactly once: the records of a cycle and the offsets they come from are one
+/// transaction. The group's generation fences a stale node, the transactional id a stale producer of the same node.
+/// </summary>
+/// <remarks>
+/// A producer that failed for good is replaced at the next record. Where it failed while committing, nobody told whether
+/// the transaction took place; <see cref="IsCompleteAsync"/> finds out.
+/// </remarks>
+internal sealed class KafkaTransactionalWriter(
+    KafkaSettings settings,
+    string clientId,
+    string transactionalId,
+    KafkaRecordReader group,
+    Action<KafkaFailure> onFailure,
+    ILogger logger) : IRecordWriter
+{
+    private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(20);
+    private KafkaProducer? _producer;
+    private bool _isOpen;
+
+    public bool IsTransactional => true;
+
+    public void Send(OutputBuffer records, CancellationToken cancellation) => Try(() =>
+    {
+        Open();
+        _producer!.Send(records, 0, records.Count, cancellation);
+    });
+
+    /// <summary>Blocks a thread while it waits; one per node.</summary>
+    public Task CompleteAsync(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs, CancellationToken cancellation) =>
+        _isOpen ? Task.Run(() => Complete(inputs), cancellation) : Task.CompletedTask;
+
+    public Task AbandonAsync() => _isOpen ? Task.Run(Abort) : Task.CompletedTask;
+
+    public Task<bool> IsCompleteAsync(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs, CancellationToken cancellation) => Task.Run(
+        () =>
+        {
+            // A new producer of the same id settles what the old one left open, one way or the other.
+            Try(Connect);
+            var committed = group.Committed([.. inputs.Select(i => i.Partition)], _timeout).ToDictionary();
+            return inputs.All(i => committed.GetValueOrDefault(i.Partition) >= i.NextOffset);
+        },
+        cancellation);
+
+    public void Dispose() => _producer?.Dispose();
+
+    private void Complete(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs)
+    {
+        Try(() =>
+        {
+            using var member = group.Membership();
+            _producer!.Transactions!.SendOffsets([.. inputs.Select(i => new PartitionOffset(i.Partition, i.NextOffset))], member, _timeout);
+        });
+        try
+        {
+            _producer!.Transactions!.Commit(_timeout);
+            _isOpen = false;
+        }
+        catch (KafkaFailureException e) when (!e.Failure.RequiresAbort)
+        {
+            Drop();
+            throw new LogOutcomeUnknownException(e);
+        }
+    }
+
+    private void Open()
+    {
+        if (_isOpen)
+        {
+            return;
+        }
+
+        Connect();
+        _producer!.Transactions!.Begin();
+        _isOpen = true;
+    }
+
+    private void Connect()
+    {
+        if (_producer is null)
+        {
+            _producer = new KafkaProducer(settings, clientId, transactionalId, onFailure, logger);
+            _producer.Transactions!.Initialize(_timeout);
+        }
+    }
+
+    private void Abort()
+    {
+        try
+        {
+            _producer?.Transactions!.Abort(_timeout);
+            _isOpen = false;
+        }
+        catch (KafkaFailureException)
+        {
+            // Its successor aborts the transaction when it registers.
+            Drop();
+        }
+    }
+
+    private void Try(Action work)
+    {
+        try
+        {
+            work();
+        }
+        catch (KafkaFailureException e)
+        {
+            // What can be aborted is, by the cycle; a producer that is broken in any other way is replaced.
+            if (!e.Failure.RequiresAbort)
+            {
+                Drop();
+            }
+
+            throw;
+        }
+    }
+
+    private void Drop()
+    {
+        _isOpen = false;
+        _producer?.Dispose();
+        _producer = null;
+    }
+}
