@@ -27,12 +27,17 @@ public sealed class PlacesTests
         House.IsTidy(Places.OfMachines(SourceTree.Sample(("a.md", "artifacts/ho" + "me/x and https://example.com/us" + "ers and $HOME/wo" + "rk/x"))));
 
     [Theory]
-    [InlineData("kafka.corp.example.int" + "ernal")]
-    [InlineData("db.l" + "an")]
-    [InlineData("10.1" + ".2.3")]
-    [InlineData("192.1" + "68.0.7")]
-    public void a_private_host_is_reported(string host) =>
-        House.Reports(Places.OfNetworks(SourceTree.Sample(("k8s/a.yaml", "host: " + host + ":9092\n"))), $"k8s/a.yaml:1: {host} is part of");
+    [InlineData("host: kafka.corp.example.int" + "ernal", "kafka.corp.example.int" + "ernal")]
+    [InlineData("db.l" + "an:5432", "db.l" + "an")]
+    [InlineData("servers: 10.1" + ".2.3:9092", "10.1" + ".2.3:9")]
+    [InlineData("Host=192.1" + "68.0.7;", "192.1" + "68.0.7")]
+    [InlineData("http://172.2" + "0.0.7/x", "172.2" + "0.0.7")]
+    public void a_private_host_is_reported(string text, string host) =>
+        House.Reports(Places.OfNetworks(SourceTree.Sample(("k8s/a.yaml", text + "\n"))), $"k8s/a.yaml:1: {host} is part of");
+
+    [Fact]
+    public void an_address_in_a_record_is_not_reported() =>
+        House.IsTidy(Places.OfNetworks(SourceTree.Sample(("a.cs", "(\"10.0.0.1\", \"/cart\") 10.0.0.0/8 sub.land class.internals"))));
 
     [Fact]
     public void a_package_feed_is_reported() =>

@@ -5,6 +5,9 @@ namespace Tidy.Tests.Rules;
 /// <summary>Nothing in the repository depends on, or tells of, the machine or the network that it was written on.</summary>
 internal static partial class Places
 {
+    // Only where a server is meant, by a port or a prefix: in records, such an address is as good an example as any.
+    private const string PrivateAddress = @"(?<![\d.])(10(\.\d{1,3}){3}|192\.168(\.\d{1,3}){2}|172\.(1[6-9]|2\d|3[01])(\.\d{1,3}){2})";
+
     public static IEnumerable<Finding> OfMachines(SourceTree tree) =>
         from line in tree.Lines(static _ => true)
         let path = MachinePath().Match(line.Text)
@@ -27,7 +30,7 @@ internal static partial class Places
     [GeneratedRegex(@"(?<![\w.~$}*-])/(home|root|Users|work|workspaces?)/[\w.]*|\b[A-Z]:\\(Users|work)\\")]
     private static partial Regex MachinePath();
 
-    [GeneratedRegex(@"\b[\w-]+(\.[\w-]+)*\.(internal|intranet|corp|lan|home\.arpa)(?=[:/""'\s]|$)|(?<![\d.])(10(\.\d{1,3}){3}|192\.168(\.\d{1,3}){2}|172\.(1[6-9]|2\d|3[01])(\.\d{1,3}){2})(?![\d./])")]
+    [GeneratedRegex(@"\b[\w-]+(\.[\w-]+)*\.(internal|intranet|corp|lan|home\.arpa)(?=[:/""'\s]|$)|" + PrivateAddress + @":\d|(?<=//|@|=)" + PrivateAddress + @"(?![\d.])")]
     private static partial Regex PrivateHost();
 
     [GeneratedRegex(@"https?://[^\s""'<>]+/(v3/index\.json|nuget(?=[/""'\s]))")]
