@@ -8,7 +8,7 @@ public sealed class AccessLogClicksTests
 {
     private readonly List<(long Line, string Reason)> _skipped = [];
 
-    private static string Line(int n) => $"""10.0.0.{n} - - [17/May/2015:10:05:0{n} +0000] "GET /{n} HTTP/1.1" 200 1""";
+    private static string Line(int n) => $"""192.0.2.{n} - - [17/May/2015:10:05:0{n} +0000] "GET /{n} HTTP/1.1" 200 1""";
 
     private AccessLogClicks Clicks(string log, bool loop = false, TimeProvider? clock = null) =>
         new(() => new MemoryStream(Encoding.UTF8.GetBytes(log)), loop, clock, (line, reason) => _skipped.Add((line, reason)));
@@ -37,7 +37,7 @@ public sealed class AccessLogClicksTests
     {
         using var clicks = Clicks(string.Join(lineBreak, Line(1), Line(2), Line(3)) + end);
 
-        Assert.Equal([("10.0.0.1", "/1", Second(1)), ("10.0.0.2", "/2", Second(2)), ("10.0.0.3", "/3", Second(3))], await Take(clicks));
+        Assert.Equal([("192.0.2.1", "/1", Second(1)), ("192.0.2.2", "/2", Second(2)), ("192.0.2.3", "/3", Second(3))], await Take(clicks));
         Assert.Equal(0, clicks.Skipped);
     }
 
@@ -73,7 +73,7 @@ public sealed class AccessLogClicksTests
         var now = new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
         using var clicks = Clicks($"{Line(1)}\n", clock: new FakeTimeProvider(now));
 
-        Assert.Equal([("10.0.0.1", "/1", now.UtcDateTime)], await Take(clicks));
+        Assert.Equal([("192.0.2.1", "/1", now.UtcDateTime)], await Take(clicks));
     }
 
     [Fact]

@@ -23,7 +23,8 @@ public sealed class ClickGeneratorTests
     [Fact]
     public void a_seed_means_the_same_clicks_in_every_version() => Assert.Equal(
         [
-            """PINNED""",
+            """{"time":"2026-01-01T23:59:59.990Z","path":"/cart","status":200,"user_id":79870,"method":"GET","protocol":"HTTP/1.1","ip":"198.19.55.254","bytes":25270}|198.19.55.254""",
+            """{"time":"2026-01-01T23:59:59.991Z","path":"/products","status":200,"method":"GET","protocol":"HTTP/1.1","ip":"198.19.119.0","bytes":6663}|198.19.119.0""",
         ],
         Make(1, 2));
 

@@ -23,6 +23,7 @@ public sealed class PaceTests
     public void calls_are_spread_evenly()
     {
         var pace = new Pace(100, _clock);
+        _clock.Advance(TimeSpan.FromMinutes(1));
         var calls = 0;
         Task? waiting = null;
         for (var millisecond = 0; millisecond < 2000; millisecond++)

@@ -115,19 +115,20 @@ internal sealed class ClickGenerator
         return z ^ (z >> 31);
     }
 
+    /// <summary>Addresses in 198.18.0.0/15, which nobody has: the range is set aside for benchmarks.</summary>
     private void WriteKey(int client)
     {
-        var at = 0;
-        "10."u8.CopyTo(_key);
-        at += 3;
-        for (var shift = 16; shift >= 0; shift -= 8)
-        {
-            Utf8Formatter.TryFormat((client >> shift) & 0xFF, _key.AsSpan(at), out var written);
-            at += written;
-            _key[at++] = (byte)'.';
-        }
+        "198."u8.CopyTo(_key);
+        var at = AppendByte(4, 18 + (client >> 16));
+        at = AppendByte(at, (client >> 8) & 0xFF);
+        _keyLength = AppendByte(at, client & 0xFF) - 1;
 
-        _keyLength = at - 1;
+        int AppendByte(int at, int value)
+        {
+            Utf8Formatter.TryFormat(value, _key.AsSpan(at), out var written);
+            _key[at + written] = (byte)'.';
+            return at + written + 1;
+        }
     }
 
     private int Append(int at, ReadOnlySpan<byte> bytes)

@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
+using Streams.Hosting.Kafka.Native;
 
 namespace Clickstream;
 
@@ -28,10 +29,12 @@ internal sealed class ClickSender : IDisposable
     /// <param name="bootstrapServers">Where Kafka is.</param>
     /// <param name="topic">Where clicks go.</param>
     /// <param name="properties">More librdkafka properties; they win over those chosen here.</param>
+    /// <exception cref="DllNotFoundException">There is no usable librdkafka; the message says what to install.</exception>
     /// <param name="answerTimeout">How long <see cref="EnsureTopicAsync"/> waits for a broker. Default 10 s.</param>
     public ClickSender(
         string bootstrapServers, string topic, IEnumerable<KeyValuePair<string, string>> properties, TimeSpan? answerTimeout = null)
     {
+        LibRdKafka.EnsureLoaded();
         _answerTimeout = answerTimeout ?? DefaultAnswerTimeout;
         _bootstrapServers = bootstrapServers;
         _topic = topic;

@@ -10,10 +10,10 @@ internal sealed class Pace(double? perSecond, TimeProvider clock)
 {
     private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(1);
 
-    private readonly long _start = clock.GetTimestamp();
+    private long? _start;
     private double _dueSeconds;
 
-    /// <summary>Waits until the next call is due.</summary>
+    /// <summary>Waits until the next call is due. The first one is due at once.</summary>
     public ValueTask WaitAsync(CancellationToken cancellation)
     {
         if (perSecond is not { } rate)
@@ -21,7 +21,7 @@ internal sealed class Pace(double? perSecond, TimeProvider clock)
             return ValueTask.CompletedTask;
         }
 
-        var now = clock.GetElapsedTime(_start).TotalSeconds;
+        var now = clock.GetElapsedTime(_start ??= clock.GetTimestamp()).TotalSeconds;
         var due = Math.Max(_dueSeconds, now - 1);
         _dueSeconds = due + (1 / rate);
         var wait = TimeSpan.FromSeconds(due - now);
