@@ -31,6 +31,9 @@ public sealed class KafkaUnderTest
 
     public bool IsReal { get; }
 
+    /// <summary>The mock cluster before librdkafka 2.2 makes any topic that is asked for, whether allowed to or not.</summary>
+    public bool MakesTopicsUnasked => !IsReal && Version.Parse(LibRdKafka.Version) < new Version(2, 2);
+
     internal KafkaSettings Settings(params (string Name, string Value)[] consumer) =>
         new(BootstrapServers, consumer: consumer.Select(p => KeyValuePair.Create(p.Name, p.Value)));
 
