@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
 using Microsoft.Extensions.Logging;
@@ -12,6 +13,9 @@ internal sealed class KafkaAdmin : IDisposable
     private const short BrokersDefault = -1;
 
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
+
+    // One question blocks for so long at most, so that waiting can be cancelled.
+    private static readonly TimeSpan Slice = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
     private readonly KafkaSettings _settings;
     private readonly string _clientId;
@@ -35,7 +39,7 @@ internal sealed class KafkaAdmin : IDisposable
     /// <summary>How many partitions a topic has; <c>null</c> when it does not exist.</summary>
     /// <exception cref="KafkaFailureException">Kafka does not answer, or the topic may not be seen.</exception>
     public Task<int?> PartitionCountAsync(string topic, CancellationToken cancellation = default) =>
-        Task.Run(() => PartitionCount(_client, topic), cancellation);
+        Task.Run(() => PartitionCount(_client, topic, cancellation), cancellation);
 
     /// <summary>Makes a topic unless it exists.</summary>
     /// <param name="topic">Its name.</param>
@@ -53,37 +57,19 @@ internal sealed class KafkaAdmin : IDisposable
             return existing;
         }
 
-        try
+        // librdkafka's own broker for tests and demos has no controller and no CreateTopics; it makes topics that are asked for.
+        if (await Task.Run(HasController, cancellation) || await Task.Run(AutoCreate, cancellation) is null)
         {
-            var specification = new TopicSpecification { Name = topic, NumPartitions = partitions, ReplicationFactor = BrokersDefault };
-            await _client.CreateTopicsAsync([specification], new CreateTopicsOptions { RequestTimeout = Timeout, OperationTimeout = Timeout });
-            _logger.TopicCreated(topic, partitions);
-        }
-        catch (CreateTopicsException e) when (e.Results[0].Error.Code == ErrorCode.TopicAlreadyExists)
-        {
-            // Another node was faster.
-        }
-        catch (CreateTopicsException e)
-        {
-            throw NotCreated(topic, partitions, e.Results[0].Error, e);
-        }
-        catch (KafkaException e) when (e.Error.Code == ErrorCode.Local_UnsupportedFeature)
-        {
-            // librdkafka's own broker for tests and demos knows no CreateTopics; it makes topics that are asked for.
-            await Task.Run(AutoCreate, cancellation);
-        }
-        catch (KafkaException e)
-        {
-            throw NotCreated(topic, partitions, e.Error, e);
+            await CreateAsync(topic, partitions);
         }
 
         // The controller answers before the other brokers have heard of it.
         return await WaitForTopicAsync(topic, cancellation);
 
-        void AutoCreate()
+        int? AutoCreate()
         {
             using var client = Build(allowAutoCreate: true);
-            PartitionCount(client, topic);
+            return PartitionCount(client, topic, cancellation);
         }
     }
 
@@ -124,12 +110,66 @@ internal sealed class KafkaAdmin : IDisposable
 
     public void Dispose() => _client.Dispose();
 
+    private async Task CreateAsync(string topic, int partitions)
+    {
+        var specification = new TopicSpecification { Name = topic, NumPartitions = partitions, ReplicationFactor = BrokersDefault };
+        try
+        {
+            await _client.CreateTopicsAsync([specification], new CreateTopicsOptions { RequestTimeout = Timeout, OperationTimeout = Timeout });
+            _logger.TopicCreated(topic, partitions);
+        }
+        catch (CreateTopicsException e) when (e.Results[0].Error.Code == ErrorCode.TopicAlreadyExists)
+        {
+            // Another node was faster.
+        }
+        catch (CreateTopicsException e)
+        {
+            throw NotCreated(topic, partitions, e.Results[0].Error, e);
+        }
+        catch (KafkaException e)
+        {
+            throw NotCreated(topic, partitions, e.Error, e);
+        }
+    }
+
+    private bool HasController()
+    {
+        try
+        {
+            var brokers = _client.GetMetadata(Slice).Brokers;
+            var controller = NativeMethods.rd_kafka_controllerid(ClientHandle.Of(_client), KafkaConsumer.Milliseconds(Slice));
+            return brokers.Exists(b => b.BrokerId == controller);
+        }
+        catch (KafkaException)
+        {
+            // Whatever it is, CreateTopics meets it too, and says so.
+            return true;
+        }
+    }
+
+    private static int? PartitionCount(IAdminClient client, string topic, CancellationToken cancellation)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return PartitionCount(client, topic);
+            }
+            catch (KafkaFailureException e) when (
+                e.Failure.Kind == KafkaFailureKind.Transient && Stopwatch.GetElapsedTime(started) + Slice < Timeout)
+            {
+                cancellation.ThrowIfCancellationRequested();
+            }
+        }
+    }
+
     private static int? PartitionCount(IAdminClient client, string topic)
     {
         var doing = $"Looking at topic {topic}";
         try
         {
-            var found = client.GetMetadata(topic, Timeout).Topics.Find(t => t.Topic == topic);
+            var found = client.GetMetadata(topic, Slice).Topics.Find(t => t.Topic == topic);
             return found switch
             {
                 null => null,

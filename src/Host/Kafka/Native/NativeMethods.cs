@@ -57,6 +57,9 @@ internal static unsafe partial class NativeMethods
     public static partial void rd_kafka_destroy(nint rk);
 
     [LibraryImport(Library)]
+    public static partial int rd_kafka_controllerid(SafeHandle rk, int timeoutMs);
+
+    [LibraryImport(Library)]
     public static partial nint rd_kafka_opaque(nint rk);
 
     [LibraryImport(Library)]
