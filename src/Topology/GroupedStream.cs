@@ -3,7 +3,7 @@ namespace Streams;
 /// <summary>A stream whose records are assigned to groups, ready to be windowed or aggregated.</summary>
 public sealed class GroupedStream<TKey, TValue, TGroup>
 {
-    internal GroupedStream(Stream<TKey, TValue> stream, Func<Record<TKey, TValue>, TGroup> selector, bool readsKey, string? column, TumblingWindows? windows)
+    internal GroupedStream(Stream<TKey, TValue> stream, RecordFunc<TKey, TValue, TGroup> selector, bool readsKey, string? column, TumblingWindows? windows)
     {
         Stream = stream;
         Selector = selector;
@@ -14,7 +14,7 @@ public sealed class GroupedStream<TKey, TValue, TGroup>
 
     internal Stream<TKey, TValue> Stream { get; }
 
-    internal Func<Record<TKey, TValue>, TGroup> Selector { get; }
+    internal RecordFunc<TKey, TValue, TGroup> Selector { get; }
 
     internal bool ReadsKey { get; }
 

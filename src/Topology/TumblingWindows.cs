@@ -39,7 +39,12 @@ public sealed class TumblingWindows
     }
 
     /// <summary>Whether the window that starts at <paramref name="start"/> no longer takes records at this stream time.</summary>
-    public bool IsClosed(DateTime start, DateTime streamTime) => streamTime.Ticks - start.Ticks >= Size.Ticks + Grace.Ticks;
+    public bool IsClosed(DateTime start, DateTime streamTime)
+    {
+        // No sum of size and grace: with a grace without bound it would overflow.
+        var open = streamTime.Ticks - start.Ticks;
+        return open >= Size.Ticks && open - Size.Ticks >= Grace.Ticks;
+    }
 
     internal IEnumerable<string> Problems()
     {

@@ -2,7 +2,9 @@ namespace Streams.Processors;
 
 /// <summary>
 /// One value column of an aggregate: a delta per row, which PostgreSQL merges with the row's total at commit. Merging must
-/// be associative and commutative, so that deltas of tasks and cycles can come in any order.
+/// be associative and commutative, so that deltas of tasks and cycles can come in any order. It must not fail: which
+/// record would be to blame depends on the records around it, and so on where batches are cut. What cannot be merged is
+/// refused when a record brings it.
 /// </summary>
 internal abstract class Accumulator<TValue>
 {
@@ -31,6 +33,8 @@ internal abstract class NumberAccumulator<TValue, TNumber> : Accumulator<TValue>
         Take(row, ((NumberAccumulator<TValue, TNumber>)other)._deltas[otherRow]);
 
     public override void AppendTo(ColumnBuffer column, int row) => ((ColumnBuffer<TNumber>)column).Append(_deltas[row]);
+
+    protected TNumber Delta(int row) => _deltas[row];
 
     protected abstract TNumber Select(in TValue value);
 

@@ -29,6 +29,7 @@ internal sealed class DeltaMap<TGroup, TValue> : AggregateChanges
     private readonly AggregateShape<TGroup, TValue> _shape;
     private readonly Accumulator<TValue>[] _accumulators;
     private readonly List<WindowedKey<TGroup>> _keys = [];
+    private long _keyBytes;
 
     public DeltaMap(AggregateShape<TGroup, TValue> shape) : base(shape.Table)
     {
@@ -38,7 +39,7 @@ internal sealed class DeltaMap<TGroup, TValue> : AggregateChanges
 
     public override int Count => _keys.Count;
 
-    public override long SizeBytes => (long)Count * BytesPerRow;
+    public override long SizeBytes => ((long)Count * BytesPerRow) + (2 * _keyBytes);
 
     /// <summary>Adds a record's value to its group.</summary>
     /// <exception cref="RecordRejectedException">The group cannot be a key in PostgreSQL.</exception>
@@ -46,7 +47,7 @@ internal sealed class DeltaMap<TGroup, TValue> : AggregateChanges
     {
         if (!_rows.TryGetValue(key, out var row))
         {
-            _shape.Key.Check(key.Group, Table.Name);
+            _keyBytes += _shape.Key.Check(key.Group, Table.Name);
             row = AddRow(key);
         }
 
@@ -72,6 +73,8 @@ internal sealed class DeltaMap<TGroup, TValue> : AggregateChanges
                 _accumulators[i].Merge(row, map._accumulators[i], otherRow);
             }
         }
+
+        _keyBytes += map._keyBytes;
     }
 
     public override AggregateChanges CreateEmpty() => new DeltaMap<TGroup, TValue>(_shape);
@@ -94,13 +97,25 @@ internal sealed class DeltaMap<TGroup, TValue> : AggregateChanges
             }
         }
 
-        return rows;
+        if (_shape.Key.IsExact)
+        {
+            return rows;
+        }
+
+        var merged = rows.MergedByKey();
+        if (merged != rows)
+        {
+            rows.Dispose();
+        }
+
+        return merged;
     }
 
     public override void Clear()
     {
         _rows.Clear();
         _keys.Clear();
+        _keyBytes = 0;
         foreach (var accumulator in _accumulators)
         {
             accumulator.Clear();

@@ -16,11 +16,13 @@ internal sealed class AggregateNode<TKey, TValue, TGroup>(GroupedStream<TKey, TV
 
     public override bool ReadsKey => grouped.ReadsKey;
 
-    public override TableSchema Table => new(TableName ?? "", TableKind.Aggregate, [.. WindowColumns, .. _key.Columns, .. Columns.SelectMany(c => c.Columns)])
-    {
-        Schema = Schema,
-        ChangelogTopic = ChangelogTopic,
-    };
+    public override TableSchema? Table => TableName is null
+        ? null
+        : new TableSchema(TableName, TableKind.Aggregate, [.. WindowColumns, .. _key.Columns, .. Columns.SelectMany(c => c.Columns)])
+        {
+            Schema = Schema,
+            ChangelogTopic = ChangelogTopic,
+        };
 
     public override IEnumerable<string> Problems =>
     [
@@ -37,7 +39,7 @@ internal sealed class AggregateNode<TKey, TValue, TGroup>(GroupedStream<TKey, TV
     public override Step CreateStep(TaskBuilder task) =>
         new AggregateStep(this, grouped, task.Output<TKey, TValue>(Inputs[0]), task.Context, task.AggregateSlot(this));
 
-    private DeltaMap<TGroup, TValue> CreateMap() => new(new AggregateShape<TGroup, TValue>(Table, grouped.Windows is not null, _key, Columns));
+    private DeltaMap<TGroup, TValue> CreateMap() => new(new AggregateShape<TGroup, TValue>(Table!, grouped.Windows is not null, _key, Columns));
 
     private sealed class AggregateStep(
         AggregateNode<TKey, TValue, TGroup> node, GroupedStream<TKey, TValue, TGroup> grouped, Batch<TKey, TValue> input, BatchContext context, int slot)
@@ -46,7 +48,7 @@ internal sealed class AggregateNode<TKey, TValue, TGroup>(GroupedStream<TKey, TV
         // A batch adds up on its own first, so that it can be forgotten without touching what earlier batches did.
         private readonly DeltaMap<TGroup, TValue> _pending = node.CreateMap();
         private readonly TumblingWindows? _windows = grouped.Windows;
-        private readonly Func<Record<TKey, TValue>, TGroup> _selector = grouped.Selector;
+        private readonly RecordFunc<TKey, TValue, TGroup> _selector = grouped.Selector;
 
         public override void Accept()
         {
@@ -64,12 +66,12 @@ internal sealed class AggregateNode<TKey, TValue, TGroup>(GroupedStream<TKey, TV
                 start = _windows.StartOf(record.Time);
                 if (_windows.IsClosed(start, Context.StreamTimeAt(record.Index)))
                 {
-                    Context.Changes.Late++;
+                    Context.MarkLate(record.Index);
                     return;
                 }
             }
 
-            _pending.Add(new WindowedKey<TGroup>(start, _selector(record)), record.Value);
+            _pending.Add(new WindowedKey<TGroup>(start, _selector(in record)), record.Value);
         }
     }
 }

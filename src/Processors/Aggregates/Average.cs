@@ -24,6 +24,6 @@ public static class AverageAggregate
     private static (AggregateColumn<TValue> Mean, AggregateColumn<TValue> Sum, AggregateColumn<TValue> Count) Columns<TValue>(Func<TValue, double> number, string name)
     {
         var mean = new Column(name, ColumnType.Double, Nullable: true, MergeRule.Quotient) { Dividend = $"{name}_sum", Divisor = $"{name}_count" };
-        return (new AggregateColumn<TValue>([mean], null), SumAggregate.Column(number, $"{name}_sum"), CountAggregate.Column<TValue>($"{name}_count"));
+        return (new AggregateColumn<TValue>([mean], null), SumColumn.Of(number, $"{name}_sum"), CountAggregate.Column<TValue>($"{name}_count"));
     }
 }

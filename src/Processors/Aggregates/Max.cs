@@ -2,7 +2,7 @@ using System.Numerics;
 
 namespace Streams.Processors;
 
-/// <summary><c>.Max(...)</c>: the largest number over a group's records.</summary>
+/// <summary><c>.Max(...)</c>: the largest number over a group's records. NaN counts as larger than every number, as in PostgreSQL.</summary>
 public static class MaxAggregate
 {
     /// <summary>The largest whole number of each group.</summary>

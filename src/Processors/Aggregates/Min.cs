@@ -2,7 +2,7 @@ using System.Numerics;
 
 namespace Streams.Processors;
 
-/// <summary><c>.Min(...)</c>: the smallest number over a group's records.</summary>
+/// <summary><c>.Min(...)</c>: the smallest number over a group's records. NaN counts as larger than every number, as in PostgreSQL.</summary>
 public static class MinAggregate
 {
     /// <summary>The smallest whole number of each group.</summary>
@@ -40,5 +40,5 @@ internal sealed class MinAccumulator<TValue, TNumber>(Func<TValue, TNumber> numb
 {
     protected override TNumber Select(in TValue value) => number(value);
 
-    protected override TNumber Combine(TNumber left, TNumber right) => TNumber.Min(left, right);
+    protected override TNumber Combine(TNumber left, TNumber right) => TNumber.MinNumber(left, right);
 }

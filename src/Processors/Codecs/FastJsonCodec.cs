@@ -22,7 +22,7 @@ internal sealed class FastJsonCodec<T>(JsonTypeInfo<T> type) : ICodec<T>
         {
             return JsonSerializer.Deserialize(bytes, type) ?? throw new CodecException("The JSON is null.");
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or NotSupportedException)
         {
             throw new CodecException(e.Message, e);
         }
@@ -37,7 +37,7 @@ internal sealed class FastJsonCodec<T>(JsonTypeInfo<T> type) : ICodec<T>
             JsonSerializer.Serialize(writer, value, type);
             writer.Flush();
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
         {
             throw new CodecException(e.Message, e);
         }

@@ -21,13 +21,13 @@ internal sealed class Batch<TKey, TValue>
 
     public void Clear() => Count = 0;
 
-    /// <summary>Removes the records whose source record has failed.</summary>
+    /// <summary>Removes the records whose source record is out.</summary>
     public void RemoveFailed(BatchContext context)
     {
         var kept = 0;
         for (var i = 0; i < Count; i++)
         {
-            if (!context.HasFailed(_records[i].Index))
+            if (!context.IsOut(_records[i].Index))
             {
                 _records[kept++] = _records[i];
             }

@@ -3,8 +3,12 @@ namespace Streams.Processors;
 /// <summary>What the nodes of a task share while one batch goes through: its source, its clock, its failures, and where effects go.</summary>
 internal sealed class BatchContext(TopicPartition partition, TaskOptions options)
 {
-    private readonly Dictionary<int, DeadLetter> _failures = [];
+    private readonly SortedDictionary<int, Failure> _failures = [];
+    private readonly HashSet<int> _late = [];
     private DateTime[] _streamTimes = [];
+
+    /// <summary>A source record that failed: the first thing that went wrong with it.</summary>
+    public sealed record Failure(int Index, DeadLetter Letter, Exception Error);
 
     public TopicPartition Partition { get; } = partition;
 
@@ -22,7 +26,11 @@ internal sealed class BatchContext(TopicPartition partition, TaskOptions options
     /// <summary>Forwarded records that come from offsets below this one are in Kafka already and are not sent again.</summary>
     public long MuteBelow { get; set; }
 
-    public IEnumerable<DeadLetter> Failures => _failures.Values;
+    /// <summary>The records that failed, in offset order.</summary>
+    public IEnumerable<Failure> Failures => _failures.Values;
+
+    /// <summary>How many source records are late for at least one window.</summary>
+    public int LateCount => _late.Count;
 
     public int FailureCount => _failures.Count;
 
@@ -31,33 +39,45 @@ internal sealed class BatchContext(TopicPartition partition, TaskOptions options
         Source = source;
         Now = now;
         _failures.Clear();
+        _late.Clear();
         if (_streamTimes.Length < source.Count)
         {
             _streamTimes = new DateTime[Math.Max(source.Count, 256)];
         }
     }
 
-    public bool HasFailed(int index) => _failures.Count > 0 && _failures.ContainsKey(index);
+    /// <summary>Whether a source record takes no part in the batch. With <see cref="ErrorPolicy.Stop"/> the batch ends before the first failure.</summary>
+    public bool IsOut(int index) =>
+        _failures.Count > 0 && (Options.OnError == ErrorPolicy.Stop ? index >= _failures.First().Key : _failures.ContainsKey(index));
 
     /// <summary>Takes a source record out of the batch. The first failure of a record is the one reported.</summary>
     public void Fail(int index, string node, Exception error)
     {
-        var offset = Source.Offset(index);
-        if (Options.OnError == ErrorPolicy.Stop)
+        if (_failures.ContainsKey(index))
         {
-            throw new RecordFailedException(Partition, offset, node, error);
+            return;
         }
 
-        _failures.TryAdd(index, new DeadLetter(
+        var letter = new DeadLetter(
             Partition,
-            offset,
+            Source.Offset(index),
             Source.TimestampMs(index),
             node,
-            error.Message,
-            error is CodecException or RecordRejectedException ? null : error.ToString(),
+            PostgresText.Clean(error.Message),
+            error is CodecException or RecordRejectedException ? null : PostgresText.Clean(error.ToString()),
             Source.HasKey(index) ? Source.Key(index).ToArray() : null,
-            Source.HasValue(index) ? Source.Value(index).ToArray() : null));
+            Source.HasValue(index) ? Source.Value(index).ToArray() : null);
+        _failures.Add(index, new Failure(index, letter, error));
     }
+
+    /// <summary>Running out of memory is the process's fault, not the record's: with memory it will go through.</summary>
+    public static bool IsFaultOfRecord(Exception error) => error is not OutOfMemoryException;
+
+    /// <summary>A window no longer takes this record.</summary>
+    public void MarkLate(int index) => _late.Add(index);
+
+    /// <summary>Forgets what a run found out about windows; the next one starts anew.</summary>
+    public void ForgetLate() => _late.Clear();
 
     /// <summary>Stream time of the partition as of this record, itself included.</summary>
     public DateTime StreamTimeAt(int index) => _streamTimes[index];

@@ -23,7 +23,12 @@ internal sealed class ByteBuffer : IBufferWriter<byte>, IDisposable
         Length += bytes.Length;
     }
 
-    public void Advance(int count) => Length += count;
+    public void Advance(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, _bytes.Length - Length);
+        Length += count;
+    }
 
     public Memory<byte> GetMemory(int sizeHint = 0)
     {

@@ -51,19 +51,19 @@ internal sealed class ChangeSet : IDisposable
         get
         {
             long size = 0;
-            foreach (var output in Outputs)
+            for (var i = 0; i < Outputs.Count; i++)
             {
-                size += output.SizeBytes;
+                size += Outputs[i].SizeBytes;
             }
 
-            foreach (var rows in Rows)
+            for (var i = 0; i < Rows.Count; i++)
             {
-                size += rows.SizeBytes;
+                size += Rows[i].SizeBytes;
             }
 
-            foreach (var aggregate in Aggregates)
+            for (var i = 0; i < Aggregates.Count; i++)
             {
-                size += aggregate.SizeBytes;
+                size += Aggregates[i].SizeBytes;
             }
 
             foreach (var letter in DeadLetters)

@@ -38,7 +38,7 @@ internal abstract class RecordStep<TKey, TValue>(string name, Batch<TKey, TValue
                     Process(in records[i]);
                 }
             }
-            catch (Exception e) when (e is not RecordFailedException)
+            catch (Exception e) when (BatchContext.IsFaultOfRecord(e))
             {
                 Context.Fail(records[i].Index, name, e);
                 i++;

@@ -6,7 +6,8 @@ namespace Streams.Processors;
 /// </summary>
 /// <remarks>
 /// A batch is atomic per record. Steps run in graph order over the whole batch; if records fail, the batch's effects are
-/// discarded and it is run again without them, until a run goes through. Failed records leave as dead letters.
+/// discarded and it is run again without them, until a run goes through. Failed records leave as dead letters. With
+/// <see cref="ErrorPolicy.Stop"/> the batch ends before the first of them.
 /// </remarks>
 internal sealed class StreamTask : IDisposable
 {
@@ -53,7 +54,10 @@ internal sealed class StreamTask : IDisposable
     /// <summary>Runs one batch. Does not dispose it.</summary>
     /// <param name="batch">Records of this task's partition.</param>
     /// <param name="now">Wall time, for <see cref="TaskOptions.MaxFuture"/>.</param>
-    /// <exception cref="RecordFailedException">A record failed and the policy is <see cref="ErrorPolicy.Stop"/>.</exception>
+    /// <exception cref="RecordFailedException">
+    /// A record failed and the policy is <see cref="ErrorPolicy.Stop"/>. The records before it went through and can be
+    /// committed; <see cref="NextOffset"/> is the failed one's.
+    /// </exception>
     public void Process(RecordBatch batch, DateTime now)
     {
         if (batch.NextOffset <= NextOffset)
@@ -63,30 +67,14 @@ internal sealed class StreamTask : IDisposable
 
         _context.Begin(batch, now);
         var read = _source.Decode(NextOffset);
-        var late = _changes.Late;
-        var clock = _clock;
-        while (true)
+        try
         {
-            _source.Advance(ref clock);
-            var failures = _context.FailureCount;
-            foreach (var step in _steps)
-            {
-                step.Run();
-            }
-
-            if (_context.FailureCount == failures)
-            {
-                break;
-            }
-
-            foreach (var step in _steps)
-            {
-                step.Discard();
-            }
-
-            clock = _clock;
-            _changes.Late = late;
-            _source.RemoveFailed();
+            Run();
+        }
+        catch
+        {
+            Discard();
+            throw;
         }
 
         foreach (var step in _steps)
@@ -94,13 +82,21 @@ internal sealed class StreamTask : IDisposable
             step.Accept();
         }
 
-        _clock = clock;
+        _changes.Late += _context.LateCount;
+        _changes.NewestTimestampMs = batch.Count > 0 ? batch.TimestampMs(batch.Count - 1) : null;
+        if (_context.Options.OnError == ErrorPolicy.Stop && _context.FailureCount > 0)
+        {
+            var failure = _context.Failures.First();
+            NextOffset = failure.Letter.Offset;
+            _changes.Records += read - (batch.Count - failure.Index);
+            throw new RecordFailedException(Partition, failure.Letter.Offset, failure.Letter.Node, failure.Error);
+        }
+
         NextOffset = batch.NextOffset;
         _changes.Records += read;
-        _changes.NewestTimestampMs = batch.Count > 0 ? batch.TimestampMs(batch.Count - 1) : null;
         if (_context.Options.OnError == ErrorPolicy.DeadLetter)
         {
-            _changes.DeadLetters.AddRange(_context.Failures);
+            _changes.DeadLetters.AddRange(_context.Failures.Select(f => f.Letter));
         }
     }
 
@@ -120,6 +116,44 @@ internal sealed class StreamTask : IDisposable
     {
         changes.Clear();
         _spare.Push(changes);
+    }
+
+    /// <summary>Runs the steps until a run goes through, and moves the clock.</summary>
+    private void Run()
+    {
+        if (_context.FailureCount > 0)
+        {
+            _source.RemoveFailed();
+        }
+
+        while (true)
+        {
+            var clock = _clock;
+            _source.Advance(ref clock);
+            var failures = _context.FailureCount;
+            foreach (var step in _steps)
+            {
+                step.Run();
+            }
+
+            if (_context.FailureCount == failures)
+            {
+                _clock = clock;
+                return;
+            }
+
+            Discard();
+            _context.ForgetLate();
+            _source.RemoveFailed();
+        }
+    }
+
+    private void Discard()
+    {
+        foreach (var step in _steps)
+        {
+            step.Discard();
+        }
     }
 
     public void Dispose()

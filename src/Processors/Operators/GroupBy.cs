@@ -11,21 +11,21 @@ public static class GroupByOperator
     public static GroupedStream<TKey, TValue, TGroup> GroupBy<TKey, TValue, TGroup>(this Stream<TKey, TValue> stream, Func<TValue, TGroup> group, string? column = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        return new GroupedStream<TKey, TValue, TGroup>(stream, record => group(record.Value), readsKey: false, column, windows: null);
+        return new GroupedStream<TKey, TValue, TGroup>(stream, (in record) => group(record.Value), readsKey: false, column, windows: null);
     }
 
     /// <summary>Groups by something of key and value.</summary>
     public static GroupedStream<TKey, TValue, TGroup> GroupBy<TKey, TValue, TGroup>(this Stream<TKey, TValue> stream, Func<TKey, TValue, TGroup> group, string? column = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        return new GroupedStream<TKey, TValue, TGroup>(stream, record => group(record.Key, record.Value), readsKey: true, column, windows: null);
+        return new GroupedStream<TKey, TValue, TGroup>(stream, (in record) => group(record.Key, record.Value), readsKey: true, column, windows: null);
     }
 
     /// <summary>Groups by the key.</summary>
     public static GroupedStream<TKey, TValue, TKey> GroupByKey<TKey, TValue>(this Stream<TKey, TValue> stream, string? column = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        return new GroupedStream<TKey, TValue, TKey>(stream, record => record.Key, readsKey: true, column, windows: null);
+        return new GroupedStream<TKey, TValue, TKey>(stream, (in record) => record.Key, readsKey: true, column, windows: null);
     }
 
     /// <summary>

@@ -10,30 +10,30 @@ public static class MapOperator
     {
         ArgumentNullException.ThrowIfNull(stream);
         return new Stream<TKeyOut, TValueOut>(
-            Node(stream, "MAP", name, record => map(record.Key, record.Value), readsKey: true, keepsKey: false),
+            Node(stream, "MAP", name, (in record) => map(record.Key, record.Value), readsKey: true, keepsKey: false),
             keyCodec: null, valueCodec: null, keyAsRead: false, valueAsRead: false, stream.OneToOne);
     }
 
     /// <summary>Makes a new value of each record's value. A sink below needs a codec for it.</summary>
     /// <example><code>clicks.MapValues(click => click.Status)</code></example>
     public static Stream<TKey, TValueOut> MapValues<TKey, TValue, TValueOut>(this Stream<TKey, TValue> stream, Func<TValue, TValueOut> map, string? name = null) =>
-        MapValues(stream, "MAPVALUES", name, record => (record.Key, map(record.Value)), readsKey: false);
+        MapValues(stream, "MAPVALUES", name, (in record) => (record.Key, map(record.Value)), readsKey: false);
 
     /// <summary>Makes a new value of each record's key and value.</summary>
     public static Stream<TKey, TValueOut> MapValues<TKey, TValue, TValueOut>(this Stream<TKey, TValue> stream, Func<TKey, TValue, TValueOut> map, string? name = null) =>
-        MapValues(stream, "MAPVALUES", name, record => (record.Key, map(record.Key, record.Value)), readsKey: true);
+        MapValues(stream, "MAPVALUES", name, (in record) => (record.Key, map(record.Key, record.Value)), readsKey: true);
 
     /// <summary>Gives each record a new key made of its value. A sink below needs a codec for it; the partition follows the new key there.</summary>
     /// <example><code>clicks.SelectKey(click => click.Path).To("by-path", Codecs.Utf8)</code></example>
     public static Stream<TKeyOut, TValue> SelectKey<TKey, TValue, TKeyOut>(this Stream<TKey, TValue> stream, Func<TValue, TKeyOut> key, string? name = null) =>
-        SelectKey(stream, name, record => (key(record.Value), record.Value), readsKey: false);
+        SelectKey(stream, name, (in record) => (key(record.Value), record.Value), readsKey: false);
 
     /// <summary>Gives each record a new key made of its key and value.</summary>
     public static Stream<TKeyOut, TValue> SelectKey<TKey, TValue, TKeyOut>(this Stream<TKey, TValue> stream, Func<TKey, TValue, TKeyOut> key, string? name = null) =>
-        SelectKey(stream, name, record => (key(record.Key, record.Value), record.Value), readsKey: true);
+        SelectKey(stream, name, (in record) => (key(record.Key, record.Value), record.Value), readsKey: true);
 
     private static Stream<TKey, TValueOut> MapValues<TKey, TValue, TValueOut>(
-        Stream<TKey, TValue> stream, string role, string? name, Func<Record<TKey, TValue>, (TKey, TValueOut)> map, bool readsKey)
+        Stream<TKey, TValue> stream, string role, string? name, RecordFunc<TKey, TValue, (TKey, TValueOut)> map, bool readsKey)
     {
         ArgumentNullException.ThrowIfNull(stream);
         return new Stream<TKey, TValueOut>(
@@ -41,7 +41,7 @@ public static class MapOperator
     }
 
     private static Stream<TKeyOut, TValue> SelectKey<TKey, TValue, TKeyOut>(
-        Stream<TKey, TValue> stream, string? name, Func<Record<TKey, TValue>, (TKeyOut, TValue)> map, bool readsKey)
+        Stream<TKey, TValue> stream, string? name, RecordFunc<TKey, TValue, (TKeyOut, TValue)> map, bool readsKey)
     {
         ArgumentNullException.ThrowIfNull(stream);
         return new Stream<TKeyOut, TValue>(
@@ -49,18 +49,18 @@ public static class MapOperator
     }
 
     private static Node Node<TKey, TValue, TKeyOut, TValueOut>(
-        Stream<TKey, TValue> stream, string role, string? name, Func<Record<TKey, TValue>, (TKeyOut, TValueOut)> map, bool readsKey, bool keepsKey) =>
+        Stream<TKey, TValue> stream, string role, string? name, RecordFunc<TKey, TValue, (TKeyOut, TValueOut)> map, bool readsKey, bool keepsKey) =>
         stream.Node.Builder.Add(new OperatorNode<TKey, TValue, TKeyOut, TValueOut>(
             stream, role, name, (node, input, context, output) => new MapStep<TKey, TValue, TKeyOut, TValueOut>(node, input, context, output, map), readsKey, keepsKey));
 }
 
 internal sealed class MapStep<TKey, TValue, TKeyOut, TValueOut>(
-    string name, Batch<TKey, TValue> input, BatchContext context, Batch<TKeyOut, TValueOut> output, Func<Record<TKey, TValue>, (TKeyOut, TValueOut)> map)
+    string name, Batch<TKey, TValue> input, BatchContext context, Batch<TKeyOut, TValueOut> output, RecordFunc<TKey, TValue, (TKeyOut, TValueOut)> map)
     : OperatorStep<TKey, TValue, TKeyOut, TValueOut>(name, input, context, output)
 {
     protected override void Process(in Record<TKey, TValue> record)
     {
-        var (key, value) = map(record);
+        var (key, value) = map(in record);
         Output.Add(new Record<TKeyOut, TValueOut>(key, value, record.Time, record.Index));
     }
 }

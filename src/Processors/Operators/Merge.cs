@@ -2,7 +2,8 @@ namespace Streams.Processors;
 
 /// <summary>
 /// <c>.Merge(...)</c>: the records of several streams in one. Records that come from one source partition keep its order,
-/// even when they took different ways through the graph.
+/// even when they took different ways through the graph. A sink forwards bytes as they were read only if all streams were read
+/// with the same codec instance; otherwise it needs a codec of its own.
 /// </summary>
 public static class MergeOperator
 {
@@ -16,24 +17,26 @@ public static class MergeOperator
         var node = stream.Node.Builder.Add(new MergeNode<TKey, TValue>(stream.Node.Builder, [.. all.Select(s => s.Node)]));
         return new Stream<TKey, TValue>(
             node,
-            all.Select(s => s.KeyCodec).FirstOrDefault(c => c is not null),
-            all.Select(s => s.ValueCodec).FirstOrDefault(c => c is not null),
-            all.All(s => s.KeyAsRead),
-            all.All(s => s.ValueAsRead),
-            oneToOne: all.All(s => s.OneToOne) && all.Select(SourceOf).Distinct().Count() == all.Length);
+            Shared(all, s => s.KeyCodec),
+            Shared(all, s => s.ValueCodec),
+            all.All(s => s.KeyAsRead) && Shared(all, s => s.KeyCodec) is not null,
+            all.All(s => s.ValueAsRead) && Shared(all, s => s.ValueCodec) is not null,
+            oneToOne: all.All(s => s.OneToOne) && all.Sum(s => SourcesOf(s.Node).Count) == all.SelectMany(s => SourcesOf(s.Node)).Distinct().Count());
+    }
+
+    /// <summary>
+    /// The codec that the streams have in common; those that have none (an operator changed the type) follow the others.
+    /// With two different ones a topic would hold two formats, so there is none: a sink must be told which.
+    /// </summary>
+    private static TCodec? Shared<TKey, TValue, TCodec>(Stream<TKey, TValue>[] streams, Func<Stream<TKey, TValue>, TCodec?> codec)
+        where TCodec : class
+    {
+        var codecs = streams.Select(codec).OfType<TCodec>().Distinct().ToList();
+        return codecs.Count == 1 ? codecs[0] : null;
     }
 
     /// <summary>Two ways from one source can meet again with the same record; ways from different sources cannot.</summary>
-    private static Node SourceOf<TKey, TValue>(Stream<TKey, TValue> stream)
-    {
-        var node = stream.Node;
-        while (node.Inputs.Count > 0)
-        {
-            node = node.Inputs[0];
-        }
-
-        return node;
-    }
+    private static HashSet<Node> SourcesOf(Node node) => node.Inputs.Count == 0 ? [node] : [.. node.Inputs.SelectMany(SourcesOf)];
 }
 
 internal sealed class MergeNode<TKey, TValue>(StreamBuilder builder, Node[] inputs) : TaskNode(builder, NodeKind.Processor, "MERGE", null, inputs)

@@ -72,7 +72,7 @@ internal sealed class SourceNode<TKey, TValue>(
             output.Clear();
             var source = context.Source;
             var count = source.Count;
-            var maxTime = context.Now + context.Options.MaxFuture;
+            var maxTime = DateTime.MaxValue - context.Now > context.Options.MaxFuture ? context.Now + context.Options.MaxFuture : DateTime.MaxValue;
             var first = 0;
             while (first < count && source.Offset(first) < fromOffset)
             {
@@ -89,7 +89,7 @@ internal sealed class SourceNode<TKey, TValue>(
                         output.Add(DecodeOne(source, i, maxTime));
                     }
                 }
-                catch (Exception e) when (e is not RecordFailedException)
+                catch (Exception e) when (BatchContext.IsFaultOfRecord(e))
                 {
                     context.Fail(i, node.Name, e);
                     i++;
@@ -173,7 +173,7 @@ internal sealed class SourceNode<TKey, TValue>(
             }
 
             return time <= maxTime
-                ? time
+                ? Microseconds.Floor(time)
                 : throw new RecordRejectedException(
                     $"The event time {Text(time)} is further in the future than Streams:MaxFuture ({context.Options.MaxFuture}) allows; now is {Text(context.Now)}.");
         }

@@ -96,11 +96,6 @@ internal sealed class SinkNode<TKey, TValue>(Stream<TKey, TValue> stream, string
             var source = Context.Source;
             var index = record.Index;
             var offset = source.Offset(index);
-            if (offset < Context.MuteBelow)
-            {
-                return;
-            }
-
             var outputs = Outputs;
             var bytes = outputs.Bytes;
             var start = bytes.Length;
@@ -132,6 +127,13 @@ internal sealed class SinkNode<TKey, TValue>(Stream<TKey, TValue> stream, string
                     throw new RecordRejectedException(string.Create(
                         CultureInfo.InvariantCulture,
                         $"The record for topic {_node.Topic} has {bytes.Length - start} bytes; Streams:MaxRecordBytes allows {Context.Options.MaxRecordBytes}."));
+                }
+
+                // Only now: what is refused here was refused when it was sent, and must be again.
+                if (offset < Context.MuteBelow)
+                {
+                    bytes.Truncate(start);
+                    return;
                 }
 
                 _headers.Clear();

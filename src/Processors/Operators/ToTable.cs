@@ -34,7 +34,8 @@ internal sealed class TableSinkNode<TKey, TValue> : TaskNode, IRowNode
     private readonly Stream<TKey, TValue> _stream;
     private readonly TableMapping<TKey, TValue> _mapping;
     private readonly bool _byOrigin;
-    private readonly IReadOnlyList<ValueColumn<Record<TKey, TValue>>> _columns;
+    private readonly ValueColumn<Record<TKey, TValue>>[] _columns;
+    private readonly ValueColumn<Record<TKey, TValue>>[] _keys;
 
     public TableSinkNode(Stream<TKey, TValue> stream, string table, TableMapping<TKey, TValue> mapping, string? name)
         : base(stream.Node.Builder, NodeKind.TableSink, "TABLE", name, stream.Node)
@@ -42,6 +43,7 @@ internal sealed class TableSinkNode<TKey, TValue> : TaskNode, IRowNode
         _stream = stream;
         _mapping = mapping;
         _byOrigin = mapping.Keys.Count == 0;
+        _keys = [.. mapping.Keys];
         _columns = [.. mapping.Keys, .. mapping.ValueColumns(withTime: _byOrigin)];
         Table = new TableSchema(table, _byOrigin ? TableKind.Append : TableKind.Upsert, [.. OriginColumns, .. _columns.Select(c => c.Column), .. RawColumns])
         {
@@ -67,7 +69,7 @@ internal sealed class TableSinkNode<TKey, TValue> : TaskNode, IRowNode
                 yield return $"WithRawValue(\"{_mapping.RawColumn}\") needs the value as it was read, and an operator changed it; write the table from the stream before that operator";
             }
 
-            if (_byOrigin && Table.Columns.Count == _origin.Length + 1)
+            if (_byOrigin && _columns.Length == 0 && _mapping.RawColumn is null)
             {
                 yield return $"table '{Table.Name}' has no columns for the value: {typeof(TValue).Name} has no public properties; map them with .Column(name, ...)";
             }
@@ -145,7 +147,7 @@ internal sealed class TableSinkNode<TKey, TValue> : TaskNode, IRowNode
 
             foreach (var column in node._columns)
             {
-                column.Append(record, rows.Columns[next++]);
+                column.Append(in record, rows.Columns[next++]);
             }
 
             if (node._mapping.RawColumn is not null)
@@ -157,9 +159,9 @@ internal sealed class TableSinkNode<TKey, TValue> : TaskNode, IRowNode
         private void CheckKey(in Record<TKey, TValue> record)
         {
             long bytes = 0;
-            foreach (var key in node._mapping.Keys)
+            foreach (var key in node._keys)
             {
-                bytes += key.KeyBytes(record);
+                bytes += key.KeyBytes(in record);
             }
 
             PostgresText.CheckKeySize(bytes, node.Table.Name);

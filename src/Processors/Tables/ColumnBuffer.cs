@@ -62,6 +62,9 @@ internal abstract class ColumnBuffer(Column column) : IDisposable
 
     public virtual void Dispose() { }
 
+    /// <summary>Puts a value in a row's place.</summary>
+    public abstract void SetValue(int row, object value);
+
     protected abstract void AppendDefault();
 
     protected abstract object? BoxedValue(int row);
@@ -126,8 +129,15 @@ internal sealed class ColumnBuffer<T>(Column column) : ColumnBuffer(column)
 
     public override void Truncate(int count)
     {
+        if (typeof(T) == typeof(string))
+        {
+            for (var row = count; row < Count; row++)
+            {
+                _textChars -= ((string?)(object?)_values[row])?.Length ?? 0;
+            }
+        }
+
         base.Truncate(count);
-        _textChars = count == 0 ? 0 : _textChars;
     }
 
     public override void AppendFrom(ColumnBuffer other, int row)
@@ -166,6 +176,8 @@ internal sealed class ColumnBuffer<T>(Column column) : ColumnBuffer(column)
 
         _values[row] = default!;
     }
+
+    public override void SetValue(int row, object value) => _values[row] = (T)value;
 
     protected override object? BoxedValue(int row) => _values[row];
 
@@ -229,6 +241,8 @@ internal sealed class BytesColumnBuffer(Column column) : ColumnBuffer(column)
     }
 
     protected override void AppendDefault() => Close();
+
+    public override void SetValue(int row, object value) => throw new NotSupportedException("Byte strings are packed; a row of them cannot be replaced.");
 
     protected override object? BoxedValue(int row) => Column.Type == ColumnType.Json ? Encoding.UTF8.GetString(this[row]) : this[row].ToArray();
 

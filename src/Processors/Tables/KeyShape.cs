@@ -1,3 +1,5 @@
+using System.Reflection;
+
 namespace Streams.Processors;
 
 /// <summary>
@@ -13,7 +15,8 @@ internal sealed class KeyShape<TGroup>
         var type = typeof(TGroup);
         if (ColumnTypes.Of(type) is not null)
         {
-            _columns = [ValueColumn<TGroup>.For(column ?? "key", (TGroup group) => group, nullable: false, MergeRule.Key)!];
+            _columns = [ValueColumn<TGroup>.For(column ?? "key", (TGroup group) => group, Nullable.GetUnderlyingType(type) is not null, MergeRule.Key)!];
+            IsExact = IsExactType(type);
             Problems = [];
             return;
         }
@@ -44,7 +47,17 @@ internal sealed class KeyShape<TGroup>
 
         _columns = [.. columns];
         Problems = problems;
+        IsExact = (type.IsValueType || type.GetMethod("<Clone>$") is not null)
+            && typeof(IEquatable<TGroup>).IsAssignableFrom(type)
+            && ColumnTypes.Properties(type).All(p => IsExactType(p.PropertyType))
+            && type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).Length == columns.Count;
     }
+
+    /// <summary>
+    /// Two groups that differ give two keys that differ. Not so for a plain class (equal only to itself), byte arrays, times
+    /// (PostgreSQL cuts them to microseconds) and what has fields besides its columns: then rows with one key are merged.
+    /// </summary>
+    public bool IsExact { get; }
 
     public IReadOnlyList<string> Problems { get; }
 
@@ -56,20 +69,25 @@ internal sealed class KeyShape<TGroup>
     {
         for (var i = 0; i < _columns.Length; i++)
         {
-            _columns[i].Append(group, buffers[firstColumn + i]);
+            _columns[i].Append(in group, buffers[firstColumn + i]);
         }
     }
 
     /// <summary>Refuses a group that cannot be a key in PostgreSQL.</summary>
-    public void Check(TGroup group, string table)
+    /// <returns>The bytes it takes there.</returns>
+    public long Check(TGroup group, string table)
     {
         long bytes = 0;
         foreach (var column in _columns)
         {
-            column.Check(group);
-            bytes += column.KeyBytes(group);
+            column.Check(in group);
+            bytes += column.KeyBytes(in group);
         }
 
         PostgresText.CheckKeySize(bytes, table);
+        return bytes;
     }
+
+    private static bool IsExactType(Type type) =>
+        type != typeof(byte[]) && Nullable.GetUnderlyingType(type) is null && ColumnTypes.Of(type) is not (null or ColumnType.Timestamp);
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Streams.Processors;
 
@@ -16,8 +17,14 @@ internal static class PostgresText
     /// </summary>
     public const int MaxKeyBytes = 2600;
 
-    /// <summary>jsonb stores numbers as numeric: 131,072 digits before the point, 16,383 after it.</summary>
-    private const int MaxExponent = 16_000;
+    /// <summary>
+    /// jsonb stores numbers as numeric: 131,072 digits before the point, 16,383 after it. Digits and exponent together stay
+    /// below both.
+    /// </summary>
+    private const int MaxNumberDigits = 16_000;
+
+    /// <summary>A reason longer than this says no more.</summary>
+    private const int MaxMessageChars = 10_000;
 
     private const int MaxDepth = 256;
 
@@ -36,6 +43,12 @@ internal static class PostgresText
 
     public static void CheckJson(ReadOnlySpan<byte> json, Column column)
     {
+        // The reader below looks at structure and passes over what is inside strings.
+        if (!Utf8.IsValid(json))
+        {
+            throw new RecordRejectedException($"Column {column.Name}: not JSON that PostgreSQL can store: it is not valid UTF-8.");
+        }
+
         try
         {
             var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = MaxDepth });
@@ -55,6 +68,15 @@ internal static class PostgresText
         {
             throw new RecordRejectedException($"Column {column.Name}: not JSON that PostgreSQL can store: {e.Message}");
         }
+    }
+
+    /// <summary>A message as text that PostgreSQL can store: what it cannot becomes U+FFFD.</summary>
+    public static string Clean(string message)
+    {
+        var cut = message.Length <= MaxMessageChars ? message : string.Concat(message.AsSpan(0, MaxMessageChars), "...");
+        return cut.Contains('\0', StringComparison.Ordinal) || HasLoneSurrogate(cut)
+            ? string.Concat(cut.EnumerateRunes().Select(r => r.Value == 0 ? "\uFFFD" : r.ToString()))
+            : cut;
     }
 
     /// <summary>Refuses a key that would not fit its index.</summary>
@@ -88,8 +110,8 @@ internal static class PostgresText
         var exponentAt = number.IndexOfAny((byte)'e', (byte)'E');
         var exponentIsLarge = exponentAt >= 0
             && (!int.TryParse(number[(exponentAt + 1)..], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var exponent)
-                || Math.Abs((long)exponent) > MaxExponent);
-        if (exponentIsLarge || number.Length > MaxExponent)
+                || number.Length + Math.Abs((long)exponent) > MaxNumberDigits);
+        if (exponentIsLarge || number.Length > MaxNumberDigits)
         {
             throw new RecordRejectedException($"Column {column.Name}: the JSON holds a number beyond the range of PostgreSQL's numeric.");
         }

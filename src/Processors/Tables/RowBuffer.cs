@@ -24,9 +24,9 @@ internal sealed class RowBuffer : IDisposable
         get
         {
             long size = 0;
-            foreach (var column in Columns)
+            for (var i = 0; i < Columns.Count; i++)
             {
-                size += column.SizeBytes;
+                size += Columns[i].SizeBytes;
             }
 
             return size;
@@ -80,6 +80,43 @@ internal sealed class RowBuffer : IDisposable
         }
 
         return kept == order.Length ? order : order[..kept];
+    }
+
+    /// <summary>The same deltas with one row per key: this buffer itself, unless keys come more than once.</summary>
+    public RowBuffer MergedByKey()
+    {
+        var order = new int[Count];
+        for (var i = 0; i < order.Length; i++)
+        {
+            order[i] = i;
+        }
+
+        Array.Sort(order, CompareRows);
+        if (!order.Skip(1).Where((row, i) => CompareKeys(order[i], row) == 0).Any())
+        {
+            return this;
+        }
+
+        var merged = new RowBuffer(Table, Columns.Select(c => c.Column));
+        for (var i = 0; i < order.Length; i++)
+        {
+            var starts = i == 0 || CompareKeys(order[i - 1], order[i]) != 0;
+            for (var column = 0; column < Columns.Count; column++)
+            {
+                if (starts)
+                {
+                    merged.Columns[column].AppendFrom(Columns[column], order[i]);
+                }
+                else if (Columns[column].Column is { Merge: not MergeRule.Key } rule)
+                {
+                    var into = merged.Columns[column];
+                    var row = into.Count - 1;
+                    into.SetValue(row, MergeRules.Merge(rule, into.ValueAt(row), Columns[column].ValueAt(order[i]))!);
+                }
+            }
+        }
+
+        return merged;
     }
 
     public int CompareKeys(int row, int otherRow)

@@ -15,7 +15,7 @@ internal sealed class RowJson : IDisposable
 
     private readonly Utf8JsonWriter _writer = new(new ByteBuffer(), new JsonWriterOptions
     {
-        // The JSON goes into Kafka, not into HTML: only what JSON itself asks for is escaped.
+        // The JSON goes into Kafka, not into HTML: quotes, control characters and what lies beyond U+FFFF are escaped, no more.
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         SkipValidation = true,
     });

@@ -43,7 +43,7 @@ public sealed class TableMapping<TKey, TValue>
     /// <summary>Adds a column filled from the value.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="get">What goes in. Text and byte arrays may be null; other types as declared.</param>
-    public TableMapping<TKey, TValue> Column<T>(string name, Func<TValue, T> get) => Add(_columns, name, r => get(r.Value), MergeRule.Replace);
+    public TableMapping<TKey, TValue> Column<T>(string name, Func<TValue, T> get) => AddOfValue(_columns, name, get, MergeRule.Replace);
 
     /// <summary>Adds a column filled from key, value and event time.</summary>
     public TableMapping<TKey, TValue> ColumnOf<T>(string name, Func<Record<TKey, TValue>, T> get)
@@ -53,7 +53,7 @@ public sealed class TableMapping<TKey, TValue>
     }
 
     /// <summary>Makes a value a primary key column: of the records with one key the table keeps the last.</summary>
-    public TableMapping<TKey, TValue> Key<T>(string name, Func<TValue, T> get) => Add(_keys, name, r => get(r.Value), MergeRule.Key);
+    public TableMapping<TKey, TValue> Key<T>(string name, Func<TValue, T> get) => AddOfValue(_keys, name, get, MergeRule.Key);
 
     /// <summary>Makes something of key and value a primary key column.</summary>
     public TableMapping<TKey, TValue> KeyOf<T>(string name, Func<Record<TKey, TValue>, T> get)
@@ -100,10 +100,18 @@ public sealed class TableMapping<TKey, TValue>
     private static ValueColumn<Record<TKey, TValue>>? PropertyColumn(PropertyInfo property) =>
         ValueColumn<TValue>.For(property, MergeRule.Replace) is { } column ? new ColumnOfValue(column) : null;
 
-    private TableMapping<TKey, TValue> Add<T>(List<ValueColumn<Record<TKey, TValue>>> to, string name, Func<Record<TKey, TValue>, T> get, MergeRule merge)
+    private TableMapping<TKey, TValue> AddOfValue<T>(List<ValueColumn<Record<TKey, TValue>>> to, string name, Func<TValue, T> get, MergeRule merge) =>
+        Add<T>(to, name, ValueColumn<TValue>.For(name, get, IsNullable<T>(merge), merge) is { } column ? new ColumnOfValue(column) : null);
+
+    private TableMapping<TKey, TValue> Add<T>(List<ValueColumn<Record<TKey, TValue>>> to, string name, Func<Record<TKey, TValue>, T> get, MergeRule merge) =>
+        Add<T>(to, name, ValueColumn<Record<TKey, TValue>>.For(name, get, IsNullable<T>(merge), merge));
+
+    /// <summary>Of a key only a <c>T?</c> of a struct says that it may be null; of text nobody knows before it comes.</summary>
+    private static bool IsNullable<T>(MergeRule merge) => merge == MergeRule.Key ? Nullable.GetUnderlyingType(typeof(T)) is not null : default(T) is null;
+
+    private TableMapping<TKey, TValue> Add<T>(List<ValueColumn<Record<TKey, TValue>>> to, string name, ValueColumn<Record<TKey, TValue>>? column)
     {
-        var nullable = merge != MergeRule.Key && default(T) is null;
-        if (ValueColumn<Record<TKey, TValue>>.For(name, get, nullable, merge) is { } column)
+        if (column is not null)
         {
             to.Add(column);
         }
@@ -117,8 +125,8 @@ public sealed class TableMapping<TKey, TValue>
 
     private sealed class ColumnOfValue(ValueColumn<TValue> column) : ValueColumn<Record<TKey, TValue>>(column.Column)
     {
-        public override void Append(Record<TKey, TValue> source, ColumnBuffer buffer) => column.Append(source.Value, buffer);
+        public override void Append(in Record<TKey, TValue> source, ColumnBuffer buffer) => column.Append(source.Value, buffer);
 
-        public override long KeyBytes(Record<TKey, TValue> source) => column.KeyBytes(source.Value);
+        public override long KeyBytes(in Record<TKey, TValue> source) => column.KeyBytes(source.Value);
     }
 }

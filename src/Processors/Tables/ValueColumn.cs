@@ -7,13 +7,22 @@ internal abstract class ValueColumn<TSource>(Column column)
 {
     public Column Column { get; } = column;
 
-    public abstract void Append(TSource source, ColumnBuffer buffer);
+    public abstract void Append(in TSource source, ColumnBuffer buffer);
 
     /// <summary>What the value takes in an index entry; for key columns.</summary>
-    public virtual long KeyBytes(TSource source) => 8;
+    public virtual long KeyBytes(in TSource source) => 8;
 
     /// <summary>Refuses a value that PostgreSQL cannot store, before it becomes part of a key.</summary>
-    public virtual void Check(TSource source) { }
+    public virtual void Check(in TSource source) { }
+
+    /// <summary>Refuses a null where the column takes none.</summary>
+    protected void CheckNull()
+    {
+        if (!Column.Nullable)
+        {
+            throw new RecordRejectedException($"Column {Column.Name} may not be null, and the value is.");
+        }
+    }
 
     /// <summary>The column for a function, or <c>null</c> if its result type cannot be a column.</summary>
     public static ValueColumn<TSource>? For<T>(string name, Func<TSource, T> get, bool nullable, MergeRule merge) =>
@@ -37,8 +46,8 @@ internal abstract class ValueColumn<TSource>(Column column)
             Func<TSource, byte[]?> bytes => new BytesColumn<TSource>(column, bytes),
             Func<TSource, DateTime> time => new PlainColumn<TSource, DateTime>(column, s => Utc(time(s))),
             Func<TSource, DateTime?> time => new NullableColumn<TSource, DateTime>(column, s => time(s) is { } t ? Utc(t) : null),
-            Func<TSource, DateTimeOffset> time => new PlainColumn<TSource, DateTime>(column, s => time(s).UtcDateTime),
-            Func<TSource, DateTimeOffset?> time => new NullableColumn<TSource, DateTime>(column, s => time(s)?.UtcDateTime),
+            Func<TSource, DateTimeOffset> time => new PlainColumn<TSource, DateTime>(column, s => Microseconds.Floor(time(s).UtcDateTime)),
+            Func<TSource, DateTimeOffset?> time => new NullableColumn<TSource, DateTime>(column, s => time(s) is { } t ? Microseconds.Floor(t.UtcDateTime) : null),
             _ when Nullable.GetUnderlyingType(type) is { } plain => Make(typeof(NullableColumn<,>), plain),
             _ => Make(typeof(PlainColumn<,>), type),
         };
@@ -48,18 +57,18 @@ internal abstract class ValueColumn<TSource>(Column column)
     }
 
     private static DateTime Utc(DateTime time) =>
-        time.Kind == DateTimeKind.Local ? time.ToUniversalTime() : DateTime.SpecifyKind(time, DateTimeKind.Utc);
+        Microseconds.Floor(time.Kind == DateTimeKind.Local ? time.ToUniversalTime() : DateTime.SpecifyKind(time, DateTimeKind.Utc));
 }
 
 internal sealed class PlainColumn<TSource, T>(Column column, Func<TSource, T> get) : ValueColumn<TSource>(column)
 {
-    public override void Append(TSource source, ColumnBuffer buffer) => ((ColumnBuffer<T>)buffer).Append(get(source));
+    public override void Append(in TSource source, ColumnBuffer buffer) => ((ColumnBuffer<T>)buffer).Append(get(source));
 }
 
 internal sealed class NullableColumn<TSource, T>(Column column, Func<TSource, T?> get) : ValueColumn<TSource>(column)
     where T : struct
 {
-    public override void Append(TSource source, ColumnBuffer buffer)
+    public override void Append(in TSource source, ColumnBuffer buffer)
     {
         if (get(source) is { } value)
         {
@@ -74,7 +83,7 @@ internal sealed class NullableColumn<TSource, T>(Column column, Func<TSource, T?
 
 internal sealed class TextColumn<TSource>(Column column, Func<TSource, string?> get) : ValueColumn<TSource>(column)
 {
-    public override void Append(TSource source, ColumnBuffer buffer)
+    public override void Append(in TSource source, ColumnBuffer buffer)
     {
         if (get(source) is { } value)
         {
@@ -86,24 +95,24 @@ internal sealed class TextColumn<TSource>(Column column, Func<TSource, string?> 
         }
     }
 
-    public override long KeyBytes(TSource source) => ColumnTypes.KeyBytes(get(source));
+    public override long KeyBytes(in TSource source) => ColumnTypes.KeyBytes(get(source));
 
-    public override void Check(TSource source)
+    public override void Check(in TSource source)
     {
         if (get(source) is { } value)
         {
             PostgresText.Check(value, Column);
         }
-        else if (!Column.Nullable)
+        else
         {
-            throw new RecordRejectedException($"Column {Column.Name} may not be null, and the value is.");
+            CheckNull();
         }
     }
 }
 
 internal sealed class BytesColumn<TSource>(Column column, Func<TSource, byte[]?> get) : ValueColumn<TSource>(column)
 {
-    public override void Append(TSource source, ColumnBuffer buffer)
+    public override void Append(in TSource source, ColumnBuffer buffer)
     {
         if (get(source) is { } value)
         {
@@ -115,5 +124,13 @@ internal sealed class BytesColumn<TSource>(Column column, Func<TSource, byte[]?>
         }
     }
 
-    public override long KeyBytes(TSource source) => get(source)?.Length ?? 0;
+    public override long KeyBytes(in TSource source) => get(source)?.Length ?? 0;
+
+    public override void Check(in TSource source)
+    {
+        if (get(source) is null)
+        {
+            CheckNull();
+        }
+    }
 }

@@ -35,8 +35,12 @@ internal sealed class RowReader<TRow>
         return (TRow)made;
     }
 
-    private static object? Convert(object? value, Type type) =>
-        value is DateTime time && (Nullable.GetUnderlyingType(type) ?? type) == typeof(DateTimeOffset) ? new DateTimeOffset(time) : value;
+    private static object? Convert(object? value, Type type) => (value, Nullable.GetUnderlyingType(type) ?? type) switch
+    {
+        (DateTime time, var to) when to == typeof(DateTimeOffset) => new DateTimeOffset(time),
+        (decimal number, var to) when to == typeof(long) => (long)number,
+        _ => value,
+    };
 
     private static int ColumnOf(TableSchema table, string name)
     {

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Streams.Processors.Testing;
+namespace Streams.Processors;
 
 /// <summary>What PostgreSQL does to one column of a row that exists, value by value.</summary>
 internal static class MergeRules
