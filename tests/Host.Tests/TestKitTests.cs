@@ -70,8 +70,8 @@ public sealed class TestKitTests(TestPostgres postgres, TestKafka kafka)
         await own.StartAsync();
         if (own.CanPause)
         {
-            await own.PauseAsync();
-            await own.ResumeAsync();
+            own.Pause();
+            own.Resume();
             await own.KillAsync();
             await own.StartAsync();
         }
