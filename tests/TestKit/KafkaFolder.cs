@@ -90,9 +90,10 @@ internal sealed class KafkaFolder : IAsyncDisposable
     /// <summary>Sends the broker's process a signal.</summary>
     public void Signal(ProcessSignal signal)
     {
-        if (!NodeProcess.Signal(BrokerProcess(), signal))
+        int process = BrokerProcess();
+        if (!NodeProcess.Signal(process, signal))
         {
-            throw new InvalidOperationException($"The Kafka broker in {folder} does not run.");
+            throw new InvalidOperationException($"The Kafka broker in {folder}, process {process}, has ended.");
         }
     }
 
@@ -103,5 +104,7 @@ internal sealed class KafkaFolder : IAsyncDisposable
         keeper.Dispose();
     }
 
-    private int BrokerProcess() => int.Parse(File.ReadAllText(PidFile), CultureInfo.InvariantCulture);
+    private int BrokerProcess() => File.Exists(PidFile)
+        ? int.Parse(File.ReadAllText(PidFile), CultureInfo.InvariantCulture)
+        : throw new InvalidOperationException($"The Kafka broker in {folder} does not run.");
 }
