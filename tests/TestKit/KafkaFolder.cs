@@ -10,14 +10,16 @@ namespace TestKit;
 /// </summary>
 internal sealed class KafkaFolder : IAsyncDisposable
 {
-    // $1 the script, $2 the broker's folder, $3 its port.
+    // $1 the script, $2 the broker's folder, $3 its port. Signals are ignored only once the broker runs: it would inherit that.
     private const string Keeper = """
-        trap '' INT TERM HUP
         "$1" up --dir "$2" --port "$3" || exit
+        trap '' INT TERM HUP
         while read -r _; do :; done
-        "$1" kill 1 --dir "$2" >/dev/null 2>&1
-        "$1" down --dir "$2" --wipe >/dev/null 2>&1
+        kill -s KILL "$(cat "$2/1/pid")" 2>/dev/null
+        rm -rf "$2" 2>/dev/null || { sleep 1; rm -rf "$2"; }
         """;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly string script;
     private readonly string folder;
@@ -32,6 +34,8 @@ internal sealed class KafkaFolder : IAsyncDisposable
     }
 
     public string BootstrapServers { get; }
+
+    private string PidFile => Path.Combine(folder, "1", "pid");
 
     /// <summary>The script that runs brokers; null where it, or the Java that it needs, is missing.</summary>
     public static string? FindScript()
@@ -49,7 +53,7 @@ internal sealed class KafkaFolder : IAsyncDisposable
             string folder = Path.Combine(Path.GetTempPath(), $"streams-tests-kafka-{Guid.NewGuid():N}");
             // The two ports behind it are the broker's, too.
             string port = FreePort.Next(3).ToString(CultureInfo.InvariantCulture);
-            Process keeper = Process.Start(Command.Prepare("/bin/sh", ["-c", Keeper, "kafka-keeper", script, folder, port], user: null))!;
+            Process keeper = Process.Start(Command.PrepareOwnSession("/bin/sh", ["-c", Keeper, "kafka-keeper", script, folder, port], user: null))!;
             Task<string> errors = keeper.StandardError.ReadToEndAsync(CancellationToken.None);
             if (await keeper.StandardOutput.ReadLineAsync(cancel) is { Length: > 0 } address)
             {
@@ -63,13 +67,33 @@ internal sealed class KafkaFolder : IAsyncDisposable
         }
     }
 
-    /// <summary>One of the script's verbs for its only broker: stop, start, kill, pause, resume.</summary>
-    public async Task DoAsync(string verb)
+    /// <summary>Starts the broker after <see cref="EndAsync"/>, and waits until it answers.</summary>
+    public async Task StartAgainAsync()
     {
-        CommandResult done = await Task.Run(() => Command.Run(script, [verb, "1", "--dir", folder]));
-        if (done.ExitCode != 0)
+        CommandResult started = await Task.Run(() => Command.Run(script, ["start", "1", "--dir", folder]));
+        if (started.ExitCode != 0)
         {
-            throw new InvalidOperationException($"kafka {verb} failed: {done.Output}");
+            throw new InvalidOperationException($"The Kafka broker does not start again: {started.Output}");
+        }
+    }
+
+    /// <summary>Ends the broker's process, in order or not, and waits until it is gone.</summary>
+    public async Task EndAsync(ProcessSignal signal)
+    {
+        int process = BrokerProcess();
+        Signal(signal);
+        await Eventually.True(() => Posix.CommandLineOf(process) is null, Patience, $"the Kafka broker, process {process}, ends");
+        // The script takes a process that has ended, but that the system still lists, for a running one.
+        File.Delete(PidFile);
+    }
+
+    /// <summary>Sends the broker's process a signal.</summary>
+    public void Signal(ProcessSignal signal)
+    {
+        int process = BrokerProcess();
+        if (!NodeProcess.Signal(process, signal))
+        {
+            throw new InvalidOperationException($"The Kafka broker in {folder}, process {process}, has ended.");
         }
     }
 
@@ -79,4 +103,8 @@ internal sealed class KafkaFolder : IAsyncDisposable
         await keeper.WaitForExitAsync();
         keeper.Dispose();
     }
+
+    private int BrokerProcess() => File.Exists(PidFile)
+        ? int.Parse(File.ReadAllText(PidFile), CultureInfo.InvariantCulture)
+        : throw new InvalidOperationException($"The Kafka broker in {folder} does not run.");
 }

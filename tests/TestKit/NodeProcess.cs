@@ -97,7 +97,10 @@ public sealed class NodeProcess : IAsyncDisposable
     }
 
     /// <summary>Sends a signal; false if the process has ended.</summary>
-    public bool Signal(ProcessSignal signal) => !HasExited && Posix.Send(Id, signal switch
+    public bool Signal(ProcessSignal signal) => !HasExited && Signal(Id, signal);
+
+    /// <summary>Sends a signal to any process; false if there is none.</summary>
+    internal static bool Signal(int process, ProcessSignal signal) => Posix.Send(process, signal switch
     {
         ProcessSignal.Terminate => Posix.Signal.Terminate,
         ProcessSignal.Interrupt => Posix.Signal.Interrupt,
@@ -139,18 +142,22 @@ public sealed class NodeProcess : IAsyncDisposable
     {
         process.OutputDataReceived += (_, e) => Keep(e.Data);
         process.ErrorDataReceived += (_, e) => Keep(e.Data);
+        var exit = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        process.Exited += (_, _) => exit.SetResult();
         process.Start();
         Id = process.Id;
         Reaper.Add(Id);
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        _ = EndAsync();
+        _ = EndAsync(exit.Task);
     }
 
-    private async Task EndAsync()
+    private async Task EndAsync(Task exit)
     {
-        await process.WaitForExitAsync();
+        await exit;
         Reaper.Remove(Id);
+        // Children that outlive it may hold its output open: what they write is not waited for.
+        await Task.WhenAny(process.WaitForExitAsync(), Task.Delay(TimeSpan.FromSeconds(1)));
         ended.SetResult(process.ExitCode);
     }
 

@@ -11,7 +11,6 @@ namespace TestKit;
 internal static class Reaper
 {
     private const string Script = """
-        trap '' INT TERM HUP
         watched=' '
         while read -r what id; do
           case $what in
@@ -35,7 +34,7 @@ internal static class Reaper
     {
         lock (Gate)
         {
-            shell ??= Process.Start(Command.Prepare("/bin/sh", ["-c", Script, "reaper"], user: null))!;
+            shell ??= Process.Start(Command.PrepareOwnSession("/bin/sh", ["-c", Script, "reaper"], user: null))!;
             shell.StandardInput.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what} {process}"));
             shell.StandardInput.Flush();
         }

@@ -111,19 +111,35 @@ public sealed class TestKafka : IAsyncLifetime
     }
 
     /// <summary>Stops the broker in order (the embedded one refuses connections); topics and records stay.</summary>
-    public Task StopAsync() => InOrder("stop", k => k.GoDown());
+    public async Task StopAsync()
+    {
+        if (embedded is not null)
+        {
+            embedded.GoDown();
+            return;
+        }
+        await Real().EndAsync(ProcessSignal.Terminate);
+    }
 
-    /// <summary>Starts the broker again, and waits until it answers.</summary>
-    public Task StartAsync() => InOrder("start", k => k.ComeUp());
+    /// <summary>Starts the broker again after <see cref="StopAsync"/> or <see cref="KillAsync"/>, and waits until it answers.</summary>
+    public async Task StartAsync()
+    {
+        if (embedded is not null)
+        {
+            embedded.ComeUp();
+            return;
+        }
+        await Real().StartAgainAsync();
+    }
 
-    /// <summary>Kills the broker (SIGKILL); <see cref="StartAsync"/> starts it again.</summary>
-    public Task KillAsync() => InOrder("kill", null);
+    /// <summary>Kills the broker (SIGKILL).</summary>
+    public Task KillAsync() => Real().EndAsync(ProcessSignal.Kill);
 
     /// <summary>Makes the broker stand still (SIGSTOP): connections stay open and nothing is answered.</summary>
-    public Task PauseAsync() => InOrder("pause", null);
+    public void Pause() => Real().Signal(ProcessSignal.Stop);
 
     /// <summary>Lets a paused broker go on.</summary>
-    public Task ResumeAsync() => InOrder("resume", null);
+    public void Resume() => Real().Signal(ProcessSignal.Continue);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -138,17 +154,5 @@ public sealed class TestKafka : IAsyncLifetime
         }
     }
 
-    private Task InOrder(string verb, Action<EmbeddedKafka>? onEmbedded)
-    {
-        if (real is not null)
-        {
-            return real.DoAsync(verb);
-        }
-        if (embedded is null || onEmbedded is null)
-        {
-            throw new NotSupportedException($"A Kafka of the kind {Kind} cannot {verb}.");
-        }
-        onEmbedded(embedded);
-        return Task.CompletedTask;
-    }
+    private KafkaFolder Real() => real ?? throw new NotSupportedException($"Tests cannot do this to a Kafka of the kind {Kind}: see CanStop and CanPause.");
 }

@@ -65,7 +65,15 @@ public static class TopicReader
     private static IEnumerable<int> PartitionsOf(IConsumer<byte[]?, byte[]?> consumer, string topic, TimeSpan patience)
     {
         using IAdminClient admin = new DependentAdminClientBuilder(consumer.Handle).Build();
-        TopicMetadata metadata = admin.GetMetadata(topic, patience).Topics.Single();
+        TopicMetadata metadata;
+        try
+        {
+            metadata = admin.GetMetadata(topic, patience).Topics.Single();
+        }
+        catch (KafkaException e) when (e.Error.Code is ErrorCode.Local_TimedOut or ErrorCode.Local_Transport)
+        {
+            throw new TimeoutException($"The partitions of {topic} could not be read within {patience.TotalSeconds:0.#} s: {e.Error.Reason}", e);
+        }
         return metadata.Error.Code switch
         {
             ErrorCode.NoError => metadata.Partitions.Select(p => p.PartitionId),

@@ -54,6 +54,13 @@ internal static class Command
         return start;
     }
 
+    /// <summary>
+    /// The same in a session of its own, where the machine has a <c>setsid</c> to make one: a terminal's Ctrl-C is for this
+    /// program, which may still need what it started.
+    /// </summary>
+    public static ProcessStartInfo PrepareOwnSession(string file, IEnumerable<string> arguments, string? user)
+        => Find("setsid") is { } setsid ? Prepare(setsid, [file, .. arguments], user) : Prepare(file, arguments, user);
+
     /// <summary>The full path of a program on PATH, or null.</summary>
     public static string? Find(string name) => (Environment.GetEnvironmentVariable("PATH") ?? "")
         .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)

@@ -5,11 +5,14 @@ namespace Streams.Hosting.Embedded;
 
 /// <summary>
 /// A Kafka broker inside this process, for trying things out and for tests: librdkafka's own mock cluster. It listens on a
-/// free port of 127.0.0.1, and any Kafka client can talk to it. Groups, rebalancing and transactions work.
+/// free port of 127.0.0.1, and any Kafka client can talk to it. Groups, rebalancing and transactions work; but the records of
+/// an aborted transaction stay visible, even to <c>read_committed</c>.
 /// </summary>
 /// <remarks>
 /// It keeps everything in memory, at most 5 MB or 100,000 records a partition (then the oldest go), and knows no admin
 /// requests: topics are made with <see cref="CreateTopic"/>, or by a producer that asks for one (then with 4 partitions).
+/// When a member joins or leaves a group that others are in, it waits for all of them one second less than their
+/// <c>session.timeout.ms</c>: clients of it do well to set that to 4 seconds. Less than 3 never ends with librdkafka before 2.6.
 /// <example><code>
 /// await using EmbeddedKafka kafka = EmbeddedKafka.Start();
 /// kafka.CreateTopic("clickstream", 4);

@@ -14,8 +14,8 @@ namespace Streams.Hosting.Embedded;
 internal sealed class PostgresProcess : IDisposable
 {
     // $1 the log, $2 the signal that stops an abandoned server, then the server's command line.
-    // Signals of the terminal are ignored: Ctrl-C is for the program, which still needs its server to shut down in order.
-    // The watcher has to be killed since it inherits that.
+    // It outlives the signals that a terminal or a service manager sends to a whole group: the program still needs its server
+    // to shut down in order. The watcher inherits that, so only KILL ends it; the server sets its own handlers.
     private const string Supervisor = """
         trap '' INT TERM HUP
         log=$1 signal=$2
@@ -61,13 +61,8 @@ internal sealed class PostgresProcess : IDisposable
     public static async Task<PostgresProcess> StartAsync(
         PostgresFolder folder, IReadOnlyList<string> commandLine, bool temporary, CancellationToken cancel)
     {
-        List<string> arguments = ["/bin/sh", "-c", Supervisor, "postgres-supervisor", folder.Log, temporary ? "QUIT" : "INT", .. commandLine];
-        // In a session of its own, where there is a setsid to make one, it gets no signals of the terminal.
-        if (Command.Find("setsid") is { } setsid)
-        {
-            arguments.Insert(0, setsid);
-        }
-        ProcessStartInfo start = Command.Prepare(arguments[0], arguments[1..], folder.RunAs);
+        ProcessStartInfo start = Command.PrepareOwnSession(
+            "/bin/sh", ["-c", Supervisor, "postgres-supervisor", folder.Log, temporary ? "QUIT" : "INT", .. commandLine], folder.RunAs);
         start.RedirectStandardError = false;
         Process supervisor = Process.Start(start)!;
         try
