@@ -27,7 +27,7 @@ public sealed class TopologyDriverTests
     }
 
     private static void Pipe(TopologyDriver driver, string path, int status, int second = 0) =>
-        driver.Pipe("clickstream", Codecs.Utf8, Codecs.Utf8, "10.0.0.1", $$"""{"path":"{{path}}","status":{{status}}}""", Start.AddSeconds(second));
+        driver.Pipe("clickstream", Codecs.Utf8, Codecs.Utf8, "192.0.2.1", $$"""{"path":"{{path}}","status":{{status}}}""", Start.AddSeconds(second));
 
     [Fact]
     public void the_main_job_runs_from_clicks_to_topics_and_tables()
@@ -40,8 +40,8 @@ public sealed class TopologyDriverTests
         var errors = driver.ReadOutput("errors", Codecs.Utf8, Codecs.Utf8);
         Assert.Equal(
             [
-                ("10.0.0.1", """{"path":"/cart","status":503}""", Start, "clickstream-0@0"),
-                ("10.0.0.1", """{"path":"/cart","status":503}""", Start.AddSeconds(2), "clickstream-0@2"),
+                ("192.0.2.1", """{"path":"/cart","status":503}""", Start, "clickstream-0@0"),
+                ("192.0.2.1", """{"path":"/cart","status":503}""", Start.AddSeconds(2), "clickstream-0@2"),
             ],
             errors.Select(r => (r.Key, r.Value, r.Timestamp, Codecs.Utf8.Decode(Assert.Single(r.Headers, h => h.Key == "origin").Value))));
         Assert.Equal(

@@ -10,7 +10,7 @@ namespace Streams.Processors.Testing;
 /// </remarks>
 /// <example><code>
 /// using var driver = new TopologyDriver(topology);
-/// driver.Pipe("clickstream", Codecs.Utf8, Codecs.Utf8, "10.0.0.1", """{"path": "/cart", "status": 503}""");
+/// driver.Pipe("clickstream", Codecs.Utf8, Codecs.Utf8, "192.0.2.1", """{"path": "/cart", "status": 503}""");
 /// var errors = driver.ReadOutput("errors", Codecs.Utf8, Codecs.Utf8);
 /// var counts = driver.Table("error_counts");
 /// </code></example>
