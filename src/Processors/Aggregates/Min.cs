@@ -40,5 +40,6 @@ internal sealed class MinAccumulator<TValue, TNumber>(Func<TValue, TNumber> numb
 {
     protected override TNumber Select(in TValue value) => number(value);
 
-    protected override TNumber Combine(TNumber left, TNumber right) => TNumber.Min(left, right);
+    // PostgreSQL's LEAST holds NaN for the largest of numbers, and so must this: the result may not depend on where cycles end.
+    protected override TNumber Combine(TNumber left, TNumber right) => TNumber.MinNumber(left, right);
 }

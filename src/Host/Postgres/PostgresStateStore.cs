@@ -1,0 +1,130 @@
+using System.Data;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Streams.Hosting.Runtime;
+using Streams.Processors;
+
+namespace Streams.Hosting.Postgres;
+
+/// <summary>
+/// Offsets, state and results in PostgreSQL. Every transaction is READ COMMITTED, whatever the database's default: the
+/// fence's row locks are what orders commits, and a lock that waited must look at the row as it is then.
+/// </summary>
+/// <remarks>
+/// Locks are taken in this order: partitions by topic and number; then tables by schema and name, in each the rows by key.
+/// Failures are thrown as they come; <see cref="PostgresFailures"/> tells them apart.
+/// <para>
+/// <c>synchronous_commit = off</c> is safe: a server that loses its last transactions in a crash loses offsets and results
+/// together, and they are done again.
+/// </para>
+/// </remarks>
+internal sealed class PostgresStateStore : IStateStore
+{
+    private readonly NpgsqlDataSource _dataSource;
+    private readonly string _node;
+    private readonly PostgresOptions _options;
+    private readonly ILogger _logger;
+    private readonly Sql _sql;
+    private readonly TableTargets _targets;
+    private readonly SchemaManager _schema;
+
+    /// <param name="dataSource">The connections; see <see cref="PostgresDataSource"/>. The store disposes it.</param>
+    /// <param name="application">The application's id, which names its schema.</param>
+    /// <param name="topology">What is run: says which tables there are.</param>
+    /// <param name="node">This node's name, for people who look at the table of partitions.</param>
+    /// <param name="options">The limits.</param>
+    /// <param name="logger">Where to log.</param>
+    /// <exception cref="ArgumentException">The application id cannot name a schema, or a table collides with one of the system's.</exception>
+    public PostgresStateStore(
+        NpgsqlDataSource dataSource, string application, Topology topology, string node, PostgresOptions options, ILogger<PostgresStateStore> logger)
+    {
+        _dataSource = dataSource;
+        _node = PostgresTexts.Clean(node);
+        _options = options;
+        _logger = logger;
+        _sql = new Sql(application);
+        _targets = new TableTargets(topology, application);
+        _schema = new SchemaManager(application, topology, options, logger);
+    }
+
+    public async Task PrepareAsync(CancellationToken cancellation)
+    {
+        await using var connection = await _dataSource.OpenConnectionAsync(cancellation);
+        await _schema.PrepareAsync(connection, cancellation);
+    }
+
+    public async Task<IReadOnlyList<PartitionStart>> AcquireAsync(IReadOnlyList<TopicPartition> partitions, CancellationToken cancellation)
+    {
+        var sorted = partitions.Distinct().Order().ToList();
+        await using var connection = await _dataSource.OpenConnectionAsync(cancellation);
+
+        // Without a transaction of its own a batch is one: a single round trip.
+        await using var batch = new NpgsqlBatch(connection)
+        {
+            BatchCommands = { Limits.Command(_options), Fence.Acquire(_sql, sorted, _node) },
+        };
+        await using var reader = await batch.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
+        var starts = new List<PartitionStart>(sorted.Count);
+        while (await reader.ReadAsync(cancellation))
+        {
+            starts.Add(new PartitionStart(
+                Fence.PartitionOf(reader),
+                reader.GetInt64(2),
+                reader.IsDBNull(3) ? null : reader.GetInt64(3),
+                reader.IsDBNull(4) ? null : reader.GetDateTime(4)));
+        }
+
+        await reader.NextResultAsync(cancellation);
+        return starts;
+    }
+
+    public async Task<ICommitTransaction> WriteAsync(IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation)
+    {
+        using var writer = new CommitWriter(_sql, _targets, _node, _options, tasks);
+        NpgsqlConnection? connection = null;
+        NpgsqlTransaction? transaction = null;
+        try
+        {
+            connection = await _dataSource.OpenConnectionAsync(cancellation);
+            transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellation);
+            await writer.WriteAsync(connection, transaction, cancellation);
+            return new CommitTransaction(connection, transaction, writer.Totals, _logger);
+        }
+        catch
+        {
+            foreach (var totals in writer.Totals)
+            {
+                totals.Dispose();
+            }
+
+            if (connection is not null)
+            {
+                await CommitTransaction.EndAsync(connection, transaction, _logger);
+            }
+
+            throw;
+        }
+    }
+
+    /// <remarks>
+    /// The connection may be gone while the server still works on its transaction, or has yet to read the COMMIT that was sent.
+    /// So the rows are locked before they are read: that waits until the transaction has ended one way or the other.
+    /// When the wait exceeds <see cref="PostgresOptions.LockTimeout"/> it fails as transient; ask again.
+    /// </remarks>
+    public async Task<bool> IsCommittedAsync(IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation)
+    {
+        var sorted = tasks.OrderBy(t => t.Changes.Partition).ToList();
+        await using var connection = await _dataSource.OpenConnectionAsync(cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellation);
+        await using var batch = new NpgsqlBatch(connection, transaction)
+        {
+            BatchCommands = { Limits.Command(_options), Fence.ReadBack(_sql, sorted) },
+        };
+        await using var reader = await batch.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
+        return await Fence.JudgeAsync(reader, sorted, cancellation);
+    }
+
+    public ValueTask DisposeAsync() => _dataSource.DisposeAsync();
+}

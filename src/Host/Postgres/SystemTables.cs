@@ -1,0 +1,72 @@
+namespace Streams.Hosting.Postgres;
+
+/// <summary>The tables that every application has in its schema, whatever its topology.</summary>
+internal static class SystemTables
+{
+    public const string Partitions = "partitions";
+    public const string DeadLetters = "dead_letters";
+    public const string Nodes = "nodes";
+    public const string Topology = "topology";
+
+    public static IReadOnlyList<TableDefinition> Of(string application) =>
+    [
+        // The fence: where each partition stands and who may move it.
+        new(
+            application,
+            Partitions,
+            [
+                new("topic", "text"),
+                new("partition", "integer"),
+                new("epoch", "bigint"),
+                new("next_offset", "bigint", Nullable: true),
+                new("stream_time", "timestamp with time zone", Nullable: true),
+                new("node", "text"),
+                new("updated_at", "timestamp with time zone"),
+            ],
+            ["topic", "partition"],
+            ["SELECT", "INSERT", "UPDATE"])
+        {
+            // Every row is updated in every cycle; free space on the page keeps those updates off the index.
+            Storage = "fillfactor = 50",
+        },
+        new(
+            application,
+            DeadLetters,
+            [
+                new("topic", "text"),
+                new("partition", "integer"),
+                new("offset", "bigint"),
+                new("time", "timestamp with time zone") { Default = "now()" },
+                new("kafka_time", "timestamp with time zone", Nullable: true),
+                new("node", "text"),
+                new("reason", "text"),
+                new("error", "text", Nullable: true),
+                new("attempts", "integer") { Default = "1" },
+                new("key", "bytea", Nullable: true),
+                new("value", "bytea", Nullable: true),
+            ],
+            ["topic", "partition", "offset"],
+            ["SELECT", "INSERT"]),
+        new(
+            application,
+            Nodes,
+            [
+                new("name", "text"),
+                new("started_at", "timestamp with time zone"),
+                new("seen_at", "timestamp with time zone"),
+            ],
+            ["name"],
+            ["SELECT", "INSERT", "UPDATE", "DELETE"]),
+        new(
+            application,
+            Topology,
+            [
+                new("id", "integer"),
+                new("description", "text"),
+                new("tables", "jsonb"),
+                new("applied_at", "timestamp with time zone"),
+            ],
+            ["id"],
+            ["SELECT", "INSERT", "UPDATE"]),
+    ];
+}
