@@ -56,16 +56,31 @@ internal sealed class CommitWriter : IDisposable
             AddMerges(fence);
         }
 
-        await using (var answers = await fence.ExecuteReaderAsync(cancellation))
+        FencedException? fenced = null;
+        try
         {
+            await using var answers = await fence.ExecuteReaderAsync(cancellation);
             await answers.NextResultAsync(cancellation);
-            await Fence.CheckAsync(answers, _tasks, cancellation);
-            await answers.NextResultAsync(cancellation);
-            if (_appends.Count == 0)
+            fenced = await Fence.CheckAsync(answers, _tasks, cancellation);
+            if (fenced is null)
             {
-                await ReadTotalsAsync(answers, cancellation);
-                return;
+                await answers.NextResultAsync(cancellation);
+                await ReadTotalsAsync(_appends.Count == 0 ? _upserts : [], answers, cancellation);
             }
+        }
+        catch (Exception) when (fenced is not null)
+        {
+            // Closing the answers passes the rest of the batch by, and what fails there is of no interest any more.
+        }
+
+        if (fenced is not null)
+        {
+            throw fenced;
+        }
+
+        if (_appends.Count == 0)
+        {
+            return;
         }
 
         foreach (var (target, rows) in _appends)
@@ -78,7 +93,7 @@ internal sealed class CommitWriter : IDisposable
         if (merges.BatchCommands.Count > 0)
         {
             await using var answers = await merges.ExecuteReaderAsync(cancellation);
-            await ReadTotalsAsync(answers, cancellation);
+            await ReadTotalsAsync(_upserts, answers, cancellation);
         }
     }
 
@@ -131,9 +146,9 @@ internal sealed class CommitWriter : IDisposable
     }
 
     /// <summary>Answers come in the order of the statements; those without rows give none.</summary>
-    private async Task ReadTotalsAsync(NpgsqlDataReader reader, CancellationToken cancellation)
+    private static async Task ReadTotalsAsync(IEnumerable<UpsertWriter> upserts, NpgsqlDataReader reader, CancellationToken cancellation)
     {
-        foreach (var upsert in _upserts.Where(u => u.Totals is not null))
+        foreach (var upsert in upserts.Where(u => u.Totals is not null))
         {
             for (var statement = 0; statement < upsert.StatementCount; statement++)
             {
