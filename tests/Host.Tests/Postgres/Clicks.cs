@@ -30,5 +30,5 @@ internal static class Clicks
     }
 
     public static string Json(string path, int status, long? user = null) =>
-        $$"""{"path": "{{path}}", "status": {{status}}{{(user is { } id ? $", \"user_id\": {id}" : "")}}}""";
+        $$"""{"path": "{{path}}", "status": {{status}}{{(user is { } id ? $", \"userId\": {id}" : "")}}}""";
 }

@@ -230,7 +230,7 @@ public sealed class RoundTripTests(TestPostgres postgres)
         await harness.CommitAsync(workers);
         Assert.Equal(
             ["(0,1000,500,249500)", "(1,1000,500,249500)", "(3,1000,500,249500)", "(4,1000,500,249500)"],
-            await harness.RowsAsync("SELECT partition, count(*), count(user_id) AS users, sum((click->>'user_id')::int) AS sum FROM clickstream.errors GROUP BY 1 ORDER BY 1"));
+            await harness.RowsAsync("SELECT partition, count(*), count(user_id) AS users, sum((click->>'userId')::int) AS sum FROM clickstream.errors GROUP BY 1 ORDER BY 1"));
         Array.ForEach(workers, w => w.Dispose());
     }
 }
