@@ -146,7 +146,6 @@ internal sealed class Sql(string application)
         return column.Merge switch
         {
             MergeRule.Replace => $"{name} = excluded.{name}",
-            MergeRule.Add when column.Nullable => $"{name} = COALESCE(t.{name} + excluded.{name}, t.{name}, excluded.{name})",
             MergeRule.Add => $"{name} = t.{name} + excluded.{name}",
             MergeRule.Least => $"{name} = LEAST(t.{name}, excluded.{name})",
             MergeRule.Greatest => $"{name} = GREATEST(t.{name}, excluded.{name})",
