@@ -18,6 +18,9 @@ internal sealed class Worker(Topology topology, int partition = 0, string topic 
 
     public long Epoch => _start!.Epoch;
 
+    /// <summary>The offset of the record to feed next.</summary>
+    public long NextOffset => _nextOffset;
+
     private StreamTask Task => _task ?? throw new InvalidOperationException("Acquire the partition first.");
 
     public void Start(PartitionStart start)
