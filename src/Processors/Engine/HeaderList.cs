@@ -30,7 +30,7 @@ internal sealed class HeaderList : IDisposable
         BinaryPrimitives.WriteInt32LittleEndian(lengths[4..], hasValue ? value.Length : NoValue);
         _bytes.Advance(8);
         _bytes.Append(nameUtf8);
-        _bytes.Append(value);
+        _bytes.Append(hasValue ? value : default);
         Count++;
     }
 

@@ -63,6 +63,10 @@ internal sealed class SinkNode<TKey, TValue>(Stream<TKey, TValue> stream, string
     private sealed class SinkStep : RecordStep<TKey, TValue>
     {
         private const int MaxOffsetDigits = 20;
+
+        // Asked once: code that is not optimized boxes a struct to compare it with null.
+        private static readonly bool _keyMayBeNull = default(TKey) is null;
+        private static readonly bool _valueMayBeNull = default(TValue) is null;
         private readonly SinkNode<TKey, TValue> _node;
         private readonly int _slot;
         private readonly HeaderList _headers = new();
@@ -101,7 +105,7 @@ internal sealed class SinkNode<TKey, TValue>(Stream<TKey, TValue> stream, string
             var start = bytes.Length;
             try
             {
-                var hasKey = _node._forwardsKey ? source.HasKey(index) : record.Key is not null;
+                var hasKey = _node._forwardsKey ? source.HasKey(index) : !_keyMayBeNull || record.Key is not null;
                 if (_node._forwardsKey)
                 {
                     bytes.Append(source.Key(index));
@@ -112,7 +116,7 @@ internal sealed class SinkNode<TKey, TValue>(Stream<TKey, TValue> stream, string
                 }
 
                 var keyLength = bytes.Length - start;
-                var hasValue = _node._forwardsValue ? source.HasValue(index) : record.Value is not null;
+                var hasValue = _node._forwardsValue ? source.HasValue(index) : !_valueMayBeNull || record.Value is not null;
                 if (_node._forwardsValue)
                 {
                     bytes.Append(source.Value(index));
