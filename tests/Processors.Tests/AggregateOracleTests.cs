@@ -1,0 +1,149 @@
+using Streams.Processors.Testing;
+
+namespace Streams.Processors.Tests;
+
+/// <summary>Every aggregate against a naive recomputation, over input with reordering, duplicates and late records, from several partitions.</summary>
+public sealed class AggregateOracleTests
+{
+    private const int Partitions = 3;
+    private static readonly DateTime Start = EngineRun.Now.AddHours(-6);
+
+    private sealed record Total(DateTime WindowStart, string Grp, long N, decimal Total_, long Low, long High, double? Mean)
+    {
+        public static Total Of(DateTime start, string group, IReadOnlyCollection<Reading> readings) => new(
+            start,
+            group,
+            readings.Count,
+            readings.Sum(r => (decimal)r.Number),
+            readings.Min(r => r.Number),
+            readings.Max(r => r.Number),
+            readings.Average(r => r.Quarter));
+    }
+
+    private static TumblingWindows Windows(Random random) => Tumbling
+        .Of(TimeSpan.FromSeconds(new[] { 1, 7, 60, 3600 }[random.Next(4)]))
+        .WithGrace(TimeSpan.FromSeconds(new[] { 0, 0, 1, 90, 100_000 }[random.Next(5)]));
+
+    private static Topology Topology(TumblingWindows windows)
+    {
+        var builder = new StreamBuilder();
+        builder.Stream("in", Codecs.Utf8, new ReadingCodec(), r => r.Time).GroupBy(r => r.Group, "grp").WindowedBy(windows)
+            .Count("n").Sum(r => r.Number, "total").Min(r => r.Number, "low").Max(r => r.Number, "high").Average(r => r.Quarter, "mean")
+            .ToTable("totals").ToTopic("changes");
+        return builder.Build();
+    }
+
+    private static List<Reading> Readings(Random random)
+    {
+        var readings = new List<Reading>();
+        var time = Start;
+        for (var i = 0; i < 300; i++)
+        {
+            time += TimeSpan.FromMilliseconds(random.Next(5) == 0 ? random.Next(200_000) : random.Next(3_000));
+            var reordered = random.Next(3) == 0 ? TimeSpan.FromMilliseconds(random.Next(150_000)) : TimeSpan.Zero;
+            var reading = new Reading($"g{random.Next(5)}", random.Next(10) == 0 ? long.MaxValue - random.Next(10) : random.Next(-50, 50), time - reordered);
+            readings.Add(reading);
+            if (random.Next(8) == 0)
+            {
+                readings.Add(readings[random.Next(readings.Count)]);
+            }
+        }
+
+        return readings;
+    }
+
+    /// <summary>What must come out: the readings of each partition that are not late, recomputed from scratch.</summary>
+    private static (IReadOnlyList<Total> Totals, long Late) Recompute(IEnumerable<IReadOnlyList<Reading>> partitions, TumblingWindows windows)
+    {
+        var taken = new List<(DateTime Start, Reading Reading)>();
+        long late = 0;
+        foreach (var readings in partitions)
+        {
+            for (var i = 0; i < readings.Count; i++)
+            {
+                var time = readings[i].Time!.Value;
+                var streamTime = readings.Take(i + 1).Max(r => r.Time!.Value);
+                var size = (long)windows.Size.TotalMilliseconds;
+                var start = DateTime.UnixEpoch.AddMilliseconds(EngineRun.Milliseconds(time) / size * size);
+                if (streamTime - start < windows.Size + windows.Grace)
+                {
+                    taken.Add((start, readings[i]));
+                }
+                else
+                {
+                    late++;
+                }
+            }
+        }
+
+        return (
+            [
+                .. taken.GroupBy(t => (t.Start, t.Reading.Group)).OrderBy(g => g.Key.Start).ThenBy(g => g.Key.Group, StringComparer.Ordinal)
+                    .Select(g => Total.Of(g.Key.Start, g.Key.Group, [.. g.Select(t => t.Reading)])),
+            ],
+            late);
+    }
+
+    [Theory]
+    [MemberData(nameof(Seeds.Many), MemberType = typeof(Seeds))]
+    public void aggregates_equal_a_recomputation_from_scratch(int seed)
+    {
+        var random = new Random(seed);
+        var windows = Windows(random);
+        var topology = Topology(windows);
+        var tables = new MemoryTables(topology);
+        var layout = new TaskLayout(topology);
+        var partitions = Enumerable.Range(0, Partitions).Select(_ => Readings(random)).ToList();
+        var tasks = Enumerable.Range(0, Partitions).Select(p => new StreamTask(layout, new TopicPartition("in", p), new TaskOptions(), 0, null)).ToList();
+        var last = new Dictionary<(object?, object?), object?[]>();
+        long late = 0;
+
+        while (tasks.Any(t => t.NextOffset < partitions[t.Partition.Partition].Count))
+        {
+            foreach (var task in tasks)
+            {
+                var readings = partitions[task.Partition.Partition];
+                var from = (int)task.NextOffset;
+                var records = readings.Skip(from).Take(random.Next(80)).Select((r, i) => EngineRun.Record(from + i, null, Reading.Text(r.Group, r.Number, r.Time))).ToList();
+                using var batch = new MemoryRecordBatch(task.Partition, records);
+                task.Process(batch, EngineRun.Now);
+            }
+
+            if (random.Next(2) == 0)
+            {
+                Commit();
+            }
+        }
+
+        Commit();
+        var expected = Recompute(partitions, windows);
+        var actual = tables.Rows("totals").Select(r => new Total((DateTime)r[0]!, (string)r[1]!, (long)r[2]!, (decimal)r[3]!, (long)r[4]!, (long)r[5]!, (double?)r[8]));
+        Assert.Equal(expected.Totals, actual);
+        Assert.Equal(expected.Late, late);
+        Assert.Empty(tables.DeadLetters);
+
+        // The changelog's last value of each key is its total.
+        Assert.Equal(tables.Rows("totals"), last.Values.OrderBy(r => (DateTime)r[0]!).ThenBy(r => (string)r[1]!, StringComparer.Ordinal));
+
+        void Commit()
+        {
+            var changes = tasks.Select(t => t.TakeChanges()).ToList();
+            using var transaction = tables.Begin(changes);
+            foreach (var totals in transaction.Totals)
+            {
+                for (var row = 0; row < totals.Count; row++)
+                {
+                    object?[] values = [.. totals.Columns.Select(c => c.ValueAt(row))];
+                    last[(values[0], values[1])] = values;
+                }
+            }
+
+            late += changes.Sum(c => c.Late);
+            transaction.Commit();
+            foreach (var (task, change) in tasks.Zip(changes))
+            {
+                task.Recycle(change);
+            }
+        }
+    }
+}
