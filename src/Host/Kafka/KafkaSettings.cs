@@ -136,6 +136,12 @@ internal sealed class KafkaSettings
 
         // How large a record may be is for the topic to say (max.message.bytes), not for this client.
         properties.Default("message.max.bytes", "16777216");
+        if (transactionalId is not null)
+        {
+            // What a crashed node left open keeps read_committed consumers waiting for so long; its restart ends it sooner.
+            properties.Default("transaction.timeout.ms", "15000");
+        }
+
         properties.Override(_common);
         properties.Override(_producer);
         properties.Set("enable.idempotence", "true");

@@ -54,11 +54,35 @@ internal sealed class CommitWriter : IDisposable
         if (_appends.Count == 0)
         {
             AddMerges(fence);
-            await ExecuteAsync(fence, withFence: true, cancellation);
+        }
+
+        FencedException? fenced = null;
+        try
+        {
+            await using var answers = await fence.ExecuteReaderAsync(cancellation);
+            await answers.NextResultAsync(cancellation);
+            fenced = await Fence.CheckAsync(answers, _tasks, cancellation);
+            if (fenced is null)
+            {
+                await answers.NextResultAsync(cancellation);
+                await ReadTotalsAsync(_appends.Count == 0 ? _upserts : [], answers, cancellation);
+            }
+        }
+        catch (Exception) when (fenced is not null)
+        {
+            // Closing the answers passes the rest of the batch by, and what fails there is of no interest any more.
+        }
+
+        if (fenced is not null)
+        {
+            throw fenced;
+        }
+
+        if (_appends.Count == 0)
+        {
             return;
         }
 
-        await ExecuteAsync(fence, withFence: true, cancellation, withMerges: false);
         foreach (var (target, rows) in _appends)
         {
             await RowCopier.CopyAsync(connection, target.Copy, rows, cancellation);
@@ -68,7 +92,8 @@ internal sealed class CommitWriter : IDisposable
         AddMerges(merges);
         if (merges.BatchCommands.Count > 0)
         {
-            await ExecuteAsync(merges, withFence: false, cancellation);
+            await using var answers = await merges.ExecuteReaderAsync(cancellation);
+            await ReadTotalsAsync(_upserts, answers, cancellation);
         }
     }
 
@@ -120,31 +145,19 @@ internal sealed class CommitWriter : IDisposable
         }
     }
 
-    /// <summary>Runs a batch and reads its answers, which come in the order of the statements. Statements without rows give none.</summary>
-    private async Task ExecuteAsync(NpgsqlBatch batch, bool withFence, CancellationToken cancellation, bool withMerges = true)
+    /// <summary>Answers come in the order of the statements; those without rows give none.</summary>
+    private static async Task ReadTotalsAsync(IEnumerable<UpsertWriter> upserts, NpgsqlDataReader reader, CancellationToken cancellation)
     {
-        await using var reader = await batch.ExecuteReaderAsync(cancellation);
-        if (withFence)
+        foreach (var upsert in upserts.Where(u => u.Totals is not null))
         {
-            await reader.NextResultAsync(cancellation);
-            await Fence.CheckAsync(reader, _tasks, cancellation);
-            await reader.NextResultAsync(cancellation);
-        }
-
-        if (!withMerges)
-        {
-            return;
-        }
-
-        foreach (var upsert in _upserts.Where(u => u.Totals is not null))
-        {
-            foreach (var _ in upsert.Commands())
+            for (var statement = 0; statement < upsert.StatementCount; statement++)
             {
                 await TotalsReader.ReadAsync(reader, upsert.Totals!, cancellation);
                 await reader.NextResultAsync(cancellation);
             }
         }
 
+        // The failure of a statement without an answer of its own shows on the way past it.
         while (await reader.NextResultAsync(cancellation))
         {
         }

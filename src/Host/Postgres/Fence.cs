@@ -40,8 +40,8 @@ internal static class Fence
         return new NpgsqlBatchCommand(sql.ReadBack) { Parameters = { Topics(partitions), Numbers(partitions) } };
     }
 
-    /// <exception cref="FencedException">Some partitions did not move.</exception>
-    public static async Task CheckAsync(NpgsqlDataReader reader, IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation)
+    /// <summary>The failure to throw if some partitions did not move; <c>null</c> if all did.</summary>
+    public static async Task<FencedException?> CheckAsync(NpgsqlDataReader reader, IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation)
     {
         var moved = new HashSet<TopicPartition>();
         while (await reader.ReadAsync(cancellation))
@@ -49,10 +49,9 @@ internal static class Fence
             moved.Add(PartitionOf(reader));
         }
 
-        if (moved.Count < tasks.Count)
-        {
-            throw new FencedException([.. tasks.Select(t => t.Changes.Partition).Where(p => !moved.Contains(p))]);
-        }
+        return moved.Count == tasks.Count
+            ? null
+            : new FencedException([.. tasks.Select(t => t.Changes.Partition).Where(p => !moved.Contains(p))]);
     }
 
     /// <summary>

@@ -80,7 +80,7 @@ internal static class PostgresFailures
             $"PostgreSQL refused the login: {e.MessageText}. Check Username and Password in ConnectionStrings:Postgres, and the server's pg_hba.conf."),
         // Cardinality, values, constraints, views' check options, program limits, errors raised in triggers.
         "21" or "22" or "23" or "44" or "54" or "P0" => new(PostgresFailureKind.Poison,
-            $"PostgreSQL refuses a row{Where(e)}: {e.MessageText} ({e.SqlState}){(e.Detail is { } detail ? $" {detail}" : "")}"),
+            $"PostgreSQL refuses a row{Where(e)}: {e.MessageText} ({e.SqlState})"),
         _ => Fatal($"PostgreSQL refuses a statement{Where(e)}: {e.MessageText} ({e.SqlState})"),
     };
 

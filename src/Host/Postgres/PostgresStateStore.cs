@@ -79,6 +79,16 @@ internal sealed class PostgresStateStore : IStateStore
         return starts;
     }
 
+    public async Task HeartbeatAsync(CancellationToken cancellation)
+    {
+        await using var connection = await _dataSource.OpenConnectionAsync(cancellation);
+        await using var batch = new NpgsqlBatch(connection)
+        {
+            BatchCommands = { Limits.Command(_options), new NpgsqlBatchCommand(_sql.Heartbeat) { Parameters = { new NpgsqlParameter<string> { TypedValue = _node } } } },
+        };
+        await batch.ExecuteNonQueryAsync(cancellation);
+    }
+
     public async Task<ICommitTransaction> WriteAsync(IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation)
     {
         using var writer = new CommitWriter(_sql, _targets, _node, _options, tasks);

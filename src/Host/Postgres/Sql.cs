@@ -16,6 +16,7 @@ internal sealed class Sql(string application)
     private readonly string _partitions = Name(application, SystemTables.Partitions);
     private readonly string _deadLetters = Name(application, SystemTables.DeadLetters);
     private readonly string _topology = Name(application, SystemTables.Topology);
+    private readonly string _nodes = Name(application, SystemTables.Nodes);
 
     /// <summary>$1 topics, $2 partitions, in key order; $3 this node's name.</summary>
     public string Acquire =>
@@ -25,6 +26,13 @@ internal sealed class Sql(string application)
         FROM unnest($1::text[], $2::integer[]) AS m (topic, partition)
         ON CONFLICT (topic, partition) DO UPDATE SET epoch = p.epoch + 1, node = excluded.node, updated_at = excluded.updated_at
         RETURNING p.topic, p.partition, p.epoch, p.next_offset, p.stream_time
+        """;
+
+    /// <summary>$1 this node's name.</summary>
+    public string Heartbeat =>
+        $"""
+        INSERT INTO {_nodes} AS n (name, started_at, seen_at) VALUES ($1, now(), now())
+        ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at
         """;
 
     /// <summary>
@@ -146,7 +154,6 @@ internal sealed class Sql(string application)
         return column.Merge switch
         {
             MergeRule.Replace => $"{name} = excluded.{name}",
-            MergeRule.Add when column.Nullable => $"{name} = COALESCE(t.{name} + excluded.{name}, t.{name}, excluded.{name})",
             MergeRule.Add => $"{name} = t.{name} + excluded.{name}",
             MergeRule.Least => $"{name} = LEAST(t.{name}, excluded.{name})",
             MergeRule.Greatest => $"{name} = GREATEST(t.{name}, excluded.{name})",

@@ -16,6 +16,7 @@ internal sealed class UpsertWriter : IDisposable
     private readonly bool _owned;
     private readonly string _statement;
     private readonly int[] _order;
+    private readonly int _rowsPerStatement;
 
     private UpsertWriter(TableTarget target, RowBuffer rows, bool owned, bool addUp)
     {
@@ -26,6 +27,7 @@ internal sealed class UpsertWriter : IDisposable
         var repeated = rows.Count - order.Length;
         _statement = addUp && repeated > 0 ? target.MergeAddedUp : target.Merge;
         _order = addUp && repeated > 0 ? WithRepeated(order, rows.Count) : order;
+        _rowsPerStatement = (int)Math.Clamp(StatementBytes / Math.Max(1, rows.SizeBytes / rows.Count), 1, _order.Length);
     }
 
     public TableTarget Target { get; }
@@ -71,13 +73,14 @@ internal sealed class UpsertWriter : IDisposable
         return new UpsertWriter(target, sum.ToRows(), owned: true, addUp: true) { Totals = totals };
     }
 
-    /// <summary>The statements that write the rows.</summary>
+    public int StatementCount => (_order.Length + _rowsPerStatement - 1) / _rowsPerStatement;
+
+    /// <summary>The statements that write the rows, made anew with each call.</summary>
     public IEnumerable<NpgsqlBatchCommand> Commands()
     {
-        var rowsPerStatement = (int)Math.Clamp(StatementBytes / Math.Max(1, _rows.SizeBytes / _rows.Count), 1, _order.Length);
-        for (var start = 0; start < _order.Length; start += rowsPerStatement)
+        for (var start = 0; start < _order.Length; start += _rowsPerStatement)
         {
-            var rows = _order.AsMemory(start, Math.Min(rowsPerStatement, _order.Length - start));
+            var rows = _order.AsMemory(start, Math.Min(_rowsPerStatement, _order.Length - start));
             var command = new NpgsqlBatchCommand(_statement);
             foreach (var column in _rows.Columns)
             {

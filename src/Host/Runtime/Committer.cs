@@ -36,6 +36,11 @@ internal sealed class Committer(
         public TaskCommit ToCommit() => new(Changes, Task.Epoch, Task.CommittedOffset);
     }
 
+    private volatile bool _isRetrying;
+
+    /// <summary>A cycle has failed and waits to be tried again: it knows best how the store and the log are.</summary>
+    public bool IsRetrying => _isRetrying;
+
     public override async ValueTask ReceiveAsync(CommitterMessage message, CancellationToken stopping)
     {
         switch (message)
@@ -127,6 +132,7 @@ internal sealed class Committer(
             {
                 isUnknown = false;
                 LetGo(parts, fenced.Partitions);
+                _isRetrying = false;
             }
             catch (Exception e) when (Failures.IsTransient(e) && !stopping.IsCancellationRequested)
             {
@@ -140,6 +146,7 @@ internal sealed class Committer(
 
     private void Succeeded(List<Part> parts, TimeSpan took)
     {
+        _isRetrying = false;
         health.Up(Dependency.Postgres);
         health.Up(Dependency.Kafka);
         metrics.CommitTook(took);
@@ -214,6 +221,7 @@ internal sealed class Committer(
 
     private void Failed(Exception error)
     {
+        _isRetrying = true;
         var dependency = error is Kafka.KafkaFailureException or LogOutcomeUnknownException ? Dependency.Kafka : Dependency.Postgres;
         if (!health.IsDown(dependency))
         {

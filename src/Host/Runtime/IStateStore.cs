@@ -27,6 +27,9 @@ internal interface IStateStore : IAsyncDisposable
     /// <summary>Takes partitions over: raises their epochs, so that no earlier owner can commit, and says where to go on.</summary>
     Task<IReadOnlyList<PartitionStart>> AcquireAsync(IReadOnlyList<TopicPartition> partitions, CancellationToken cancellation);
 
+    /// <summary>Notes that this node is alive, for people who look; and shows whether the store can be reached while there is nothing to commit.</summary>
+    Task HeartbeatAsync(CancellationToken cancellation);
+
     /// <summary>
     /// Opens a transaction, moves every task's offset under its fence, and writes all changes: rows appended and
     /// upserted, aggregates merged, dead letters kept. Nothing is visible to others until

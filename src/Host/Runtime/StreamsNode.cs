@@ -81,7 +81,7 @@ internal sealed class StreamsNode(
     private async Task CommitRegularlyAsync(Parts parts, KafkaAdmin admin, CancellationToken stopping)
     {
         using var timer = new PeriodicTimer(_options.CommitInterval, time);
-        var probe = ProbeKafkaAsync(admin, stopping);
+        var probe = ProbeAsync(parts, admin, stopping);
         while (!stopping.IsCancellationRequested)
         {
             var tick = timer.WaitForNextTickAsync(stopping).AsTask();
@@ -98,24 +98,41 @@ internal sealed class StreamsNode(
         await probe;
     }
 
-    /// <summary>The client says when it has lost all brokers, but not when they are back.</summary>
-    private async Task ProbeKafkaAsync(KafkaAdmin admin, CancellationToken stopping)
+    /// <summary>
+    /// Looks after what commits do not show while there is nothing to commit: whether PostgreSQL is there, and whether Kafka is
+    /// back (the client says when it has lost all brokers, but not when it has found them again).
+    /// </summary>
+    private async Task ProbeAsync(Parts parts, KafkaAdmin admin, CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
         {
             await Task.Delay(_probeInterval, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (!stopping.IsCancellationRequested && health.IsDown(Dependency.Kafka))
+            if (!stopping.IsCancellationRequested && !parts.IsRetrying())
             {
-                try
+                await ProbeAsync(Dependency.Postgres, () => store.HeartbeatAsync(stopping));
+                if (health.IsDown(Dependency.Kafka))
                 {
-                    await admin.PartitionCountAsync(topology.SourceTopics[0], stopping);
-                    health.Up(Dependency.Kafka);
-                }
-                catch (Exception e) when (e is KafkaFailureException or OperationCanceledException)
-                {
-                    // Still away; the next round looks again.
+                    await ProbeAsync(Dependency.Kafka, () => admin.PartitionCountAsync(topology.SourceTopics[0], stopping));
                 }
             }
+        }
+    }
+
+    private async Task ProbeAsync(Dependency dependency, Func<Task> probe)
+    {
+        try
+        {
+            await probe();
+            health.Up(dependency);
+        }
+        catch (OperationCanceledException)
+        {
+            // The node stops.
+        }
+        catch (Exception e)
+        {
+            // Whether it is worth stopping for is for the next commit to say.
+            health.Down(dependency, Failures.Describe(e));
         }
     }
 
@@ -194,6 +211,7 @@ internal sealed class StreamsNode(
         var cycle = new CommitCycle(store, parts.Writer, time);
         var committer = new Committer(partitions, cycle, store, health, metrics, time, parts.Committed, loggers.CreateLogger<Committer>());
         parts.Committer = actors.Spawn("committer", committer, Fail);
+        parts.IsRetrying = () => committer.IsRetrying;
         metrics.Observe(() => Lags(partitions, parts.Reader), () => [new Measurement<int>(health.IsReady ? 1 : 0)]);
         return parts;
     }
@@ -255,6 +273,8 @@ internal sealed class StreamsNode(
         public ConsumerLoop Loop { get; set; } = null!;
 
         public IActorRef<CommitterMessage> Committer { get; set; } = null!;
+
+        public Func<bool> IsRetrying { get; set; } = () => false;
 
         /// <summary>Asks for a commit unless one is asked for already.</summary>
         public void CommitSoon()

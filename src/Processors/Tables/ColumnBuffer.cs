@@ -117,6 +117,12 @@ internal sealed class ColumnBuffer<T>(Column column) : ColumnBuffer(column)
             PostgresText.Check(text, Column);
             _textChars += text.Length;
         }
+        else if (typeof(T) == typeof(DateTime))
+        {
+            // PostgreSQL keeps microseconds: times that it cannot tell apart must be one key here as well.
+            var time = (DateTime)(object)value!;
+            value = (T)(object)new DateTime(time.Ticks - (time.Ticks % TimeSpan.TicksPerMicrosecond), time.Kind);
+        }
 
         var row = Next();
         if (row >= _values.Length)

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Streams.Hosting.Kafka;
-using Xunit;
 
 namespace Host.Tests.Kafka;
 

@@ -3,7 +3,6 @@ using System.Text;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
 using Streams.Hosting.Kafka;
-using Xunit;
 using TopicPartition = Streams.Processors.TopicPartition;
 
 namespace Host.Tests.Kafka;

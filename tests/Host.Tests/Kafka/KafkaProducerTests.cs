@@ -3,7 +3,6 @@ using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
 using Streams.Hosting.Kafka;
 using Streams.Processors;
-using Xunit;
 using TopicPartition = Streams.Processors.TopicPartition;
 
 namespace Host.Tests.Kafka;

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Configuration;
 using Streams.Hosting.Kafka;
-using Xunit;
 
 namespace Host.Tests.Kafka;
 

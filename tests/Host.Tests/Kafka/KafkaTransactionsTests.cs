@@ -2,7 +2,6 @@ using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Streams.Hosting.Kafka;
 using Streams.Processors;
-using Xunit;
 
 namespace Host.Tests.Kafka;
 

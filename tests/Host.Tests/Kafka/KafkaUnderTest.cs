@@ -2,7 +2,6 @@ using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging.Abstractions;
 using Streams.Hosting.Kafka;
 using Streams.Hosting.Kafka.Native;
-using Xunit;
 
 [assembly: AssemblyFixture(typeof(Host.Tests.Kafka.KafkaUnderTest))]
 

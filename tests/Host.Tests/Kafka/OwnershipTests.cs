@@ -1,6 +1,5 @@
 using Confluent.Kafka;
 using Streams.Hosting.Kafka;
-using Xunit;
 using TopicPartition = Streams.Processors.TopicPartition;
 
 namespace Host.Tests.Kafka;

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Confluent.Kafka;
 using Streams.Hosting.Kafka;
-using Xunit;
 using TopicPartition = Streams.Processors.TopicPartition;
 
 namespace Host.Tests.Kafka;
