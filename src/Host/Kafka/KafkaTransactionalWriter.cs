@@ -21,10 +21,20 @@ internal sealed class KafkaTransactionalWriter(
     ILogger logger) : IRecordWriter
 {
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(20);
+
+    /// <summary>A node that is told to stop while Kafka is away waits no longer than this.</summary>
+    private static readonly TimeSpan _prepareTimeout = TimeSpan.FromSeconds(5);
+
     private KafkaProducer? _producer;
     private bool _isOpen;
 
     public bool IsTransactional => true;
+
+    /// <summary>
+    /// Registers the transactional id. A transaction that a killed process of this node left open is aborted by that; if it has
+    /// offsets, the group would not tell any until it ends.
+    /// </summary>
+    public Task PrepareAsync(CancellationToken cancellation) => Task.Run(() => Try(() => Connect(_prepareTimeout)), cancellation);
 
     public void Send(OutputBuffer records, CancellationToken cancellation) => Try(() =>
     {
@@ -42,7 +52,7 @@ internal sealed class KafkaTransactionalWriter(
         () =>
         {
             // A new producer of the same id settles what the old one left open, one way or the other.
-            Try(Connect);
+            Try(() => Connect(_timeout));
             var committed = group.Committed([.. inputs.Select(i => i.Partition)], _timeout).ToDictionary();
             return inputs.All(i => committed.GetValueOrDefault(i.Partition) >= i.NextOffset);
         },
@@ -76,17 +86,17 @@ internal sealed class KafkaTransactionalWriter(
             return;
         }
 
-        Connect();
+        Connect(_timeout);
         _producer!.Transactions!.Begin();
         _isOpen = true;
     }
 
-    private void Connect()
+    private void Connect(TimeSpan timeout)
     {
         if (_producer is null)
         {
             _producer = new KafkaProducer(settings, clientId, transactionalId, onFailure, logger);
-            _producer.Transactions!.Initialize(_timeout);
+            _producer.Transactions!.Initialize(timeout);
         }
     }
 

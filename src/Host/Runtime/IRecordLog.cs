@@ -39,6 +39,10 @@ internal interface IRecordWriter : IDisposable
     /// <summary>Whether a cycle's records, with the offsets they come from, are one transaction in the log.</summary>
     bool IsTransactional { get; }
 
+    /// <summary>Connects, and settles what an earlier process of this node left open. Once, before the node takes part in the group.</summary>
+    /// <exception cref="Kafka.KafkaFailureException">It did not work; try again.</exception>
+    Task PrepareAsync(CancellationToken cancellation);
+
     /// <summary>Queues records for sending, as part of the present cycle. May wait for room in the queue.</summary>
     /// <exception cref="Kafka.KafkaFailureException">The log refuses them.</exception>
     void Send(OutputBuffer records, CancellationToken cancellation);

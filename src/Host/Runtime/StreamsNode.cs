@@ -64,9 +64,10 @@ internal sealed class StreamsNode(
         using var loop = parts.Loop;
         using var reader = parts.Reader;
         using var writer = parts.Writer;
-        loop.Start(topology.SourceTopics);
         try
         {
+            await RetryAsync(Dependency.Kafka, () => writer.PrepareAsync(stopping), stopping);
+            loop.Start(topology.SourceTopics);
             await CommitRegularlyAsync(parts, admin, stopping);
         }
         finally
