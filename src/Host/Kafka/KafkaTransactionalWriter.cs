@@ -1,6 +1,8 @@
+using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using Streams.Hosting.Runtime;
 using Streams.Processors;
+using TopicPartition = Streams.Processors.TopicPartition;
 
 namespace Streams.Hosting.Kafka;
 
@@ -26,6 +28,7 @@ internal sealed class KafkaTransactionalWriter(
     private static readonly TimeSpan _prepareTimeout = TimeSpan.FromSeconds(5);
 
     private KafkaProducer? _producer;
+    private GroupMetadata? _member;
     private bool _isOpen;
 
     public bool IsTransactional => true;
@@ -35,6 +38,16 @@ internal sealed class KafkaTransactionalWriter(
     /// offsets, the group would not tell any until it ends.
     /// </summary>
     public Task PrepareAsync(CancellationToken cancellation) => Task.Run(() => Try(() => Connect(_prepareTimeout)), cancellation);
+
+    public void Begin()
+    {
+        _member?.Dispose();
+        _member = group.Membership();
+        if (!_member.IsOfMember)
+        {
+            throw new KafkaFailureException("Beginning a commit", KafkaFailure.Of(ErrorCode.UnknownMemberId));
+        }
+    }
 
     public void Send(OutputBuffer records, CancellationToken cancellation) => Try(() =>
     {
@@ -58,15 +71,15 @@ internal sealed class KafkaTransactionalWriter(
         },
         cancellation);
 
-    public void Dispose() => _producer?.Dispose();
+    public void Dispose()
+    {
+        _producer?.Dispose();
+        _member?.Dispose();
+    }
 
     private void Complete(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs)
     {
-        Try(() =>
-        {
-            using var member = group.Membership();
-            _producer!.Transactions!.SendOffsets([.. inputs.Select(i => new PartitionOffset(i.Partition, i.NextOffset))], member, _timeout);
-        });
+        Try(() => _producer!.Transactions!.SendOffsets([.. inputs.Select(i => new PartitionOffset(i.Partition, i.NextOffset))], _member!, _timeout));
         try
         {
             _producer!.Transactions!.Commit(_timeout);

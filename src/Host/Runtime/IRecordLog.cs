@@ -43,6 +43,13 @@ internal interface IRecordWriter : IDisposable
     /// <exception cref="Kafka.KafkaFailureException">It did not work; try again.</exception>
     Task PrepareAsync(CancellationToken cancellation);
 
+    /// <summary>
+    /// A cycle, or another try of one, begins. What it says of the node's place in the group holds for the whole cycle: were
+    /// the group to move on before its end, the log's transaction is refused.
+    /// </summary>
+    /// <exception cref="Kafka.KafkaFailureException">The node has no place in the group at the moment.</exception>
+    void Begin();
+
     /// <summary>Queues records for sending, as part of the present cycle. May wait for room in the queue.</summary>
     /// <exception cref="Kafka.KafkaFailureException">The log refuses them.</exception>
     void Send(OutputBuffer records, CancellationToken cancellation);
