@@ -55,9 +55,13 @@ internal sealed class KafkaTransactionalWriter(
         _producer!.Send(records, 0, records.Count, cancellation);
     });
 
-    /// <summary>Blocks a thread while it waits; one per node.</summary>
+    /// <summary>
+    /// Blocks a thread while it waits; one per node. A cycle without records has a transaction, too: it keeps the group's offsets
+    /// up to date, which nothing else may do. An offset committed by the consumer could arrive after a later transaction's, and
+    /// move the group back; the next owner would then repeat records that are there already.
+    /// </summary>
     public Task CompleteAsync(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs, CancellationToken cancellation) =>
-        _isOpen ? Task.Run(() => Complete(inputs), cancellation) : Task.CompletedTask;
+        Task.Run(() => Complete(inputs), cancellation);
 
     public Task AbandonAsync() => _isOpen ? Task.Run(Abort) : Task.CompletedTask;
 
@@ -79,7 +83,11 @@ internal sealed class KafkaTransactionalWriter(
 
     private void Complete(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs)
     {
-        Try(() => _producer!.Transactions!.SendOffsets([.. inputs.Select(i => new PartitionOffset(i.Partition, i.NextOffset))], _member!, _timeout));
+        Try(() =>
+        {
+            Open();
+            _producer!.Transactions!.SendOffsets([.. inputs.Select(i => new PartitionOffset(i.Partition, i.NextOffset))], _member!, _timeout);
+        });
         try
         {
             _producer!.Transactions!.Commit(_timeout);

@@ -20,7 +20,10 @@ internal interface IRecordReader : IDisposable
 
     void Resume(IReadOnlyCollection<TopicPartition> partitions);
 
-    /// <summary>Commits offsets to the group, for lag tools and autoscalers: nothing rests on it, and nothing waits for it.</summary>
+    /// <summary>
+    /// Commits offsets to the group, for lag tools and autoscalers: nothing rests on it, and nothing waits for it. Not beside a
+    /// writer with transactions, whose offsets it could overwrite with older ones.
+    /// </summary>
     void CommitOffsets(IReadOnlyCollection<(TopicPartition Partition, long NextOffset)> offsets);
 
     /// <summary>The end of the partition as last heard from the broker; <c>null</c> if not heard yet.</summary>

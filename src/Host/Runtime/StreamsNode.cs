@@ -202,7 +202,7 @@ internal sealed class StreamsNode(
             Links = new Partitions.Wiring(
                 () => parts.CommitSoon(), () => parts.Loop.RoomMade(), tasks => parts.Release(tasks, _options.ShutdownTimeout),
                 Fail,
-                _options.Guarantee == Guarantee.ExactlyOnce ? partitions => parts.Reader.Committed(partitions, _groupTimeout) : _ => [],
+                IsTransactional ? partitions => parts.Reader.Committed(partitions, _groupTimeout) : _ => [],
                 abort),
         };
         var member = new GroupMember(_options.ApplicationId, identity.Name, _options.NodeName);
@@ -217,10 +217,13 @@ internal sealed class StreamsNode(
         return parts;
     }
 
+    /// <summary>Where nothing is written to Kafka, nothing needs a transaction there.</summary>
+    private bool IsTransactional => _options.Guarantee == Guarantee.ExactlyOnce && topology.SinkTopics.Count > 0;
+
     private IRecordWriter CreateWriter(KafkaRecordReader reader)
     {
         var logger = loggers.CreateLogger<KafkaProducer>();
-        return _options.Guarantee == Guarantee.ExactlyOnce
+        return IsTransactional
             ? new KafkaTransactionalWriter(kafka, identity.Name, $"{_options.ApplicationId}/{identity.Name}", reader, OnKafkaFailure, logger)
             : new KafkaRecordWriter(kafka, identity.Name, OnKafkaFailure, logger);
     }
@@ -291,7 +294,7 @@ internal sealed class StreamsNode(
             var reply = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
             Committer.TellUrgently(new CommitterMessage.Release(tasks, reply));
             var isInTime = reply.Task.Wait(timeout) && reply.Task.Result;
-            if (isInTime)
+            if (isInTime && !Writer.IsTransactional)
             {
                 Reader.CommitOffsets(Offsets(tasks));
             }
@@ -301,7 +304,7 @@ internal sealed class StreamsNode(
 
         public void Committed(IReadOnlyList<OwnedTask> tasks)
         {
-            if (Environment.TickCount64 - _lastGroupCommit >= _groupCommitInterval.TotalMilliseconds)
+            if (!Writer.IsTransactional && Environment.TickCount64 - _lastGroupCommit >= _groupCommitInterval.TotalMilliseconds)
             {
                 _lastGroupCommit = Environment.TickCount64;
                 Reader.CommitOffsets(Offsets(tasks));
