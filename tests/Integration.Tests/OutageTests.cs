@@ -10,6 +10,8 @@ public sealed class OutageTests(TestKafka sharedKafka, TestPostgres sharedPostgr
     private const int Records = 2_000;
     private static readonly TimeSpan _outage = TimeSpan.FromSeconds(10);
 
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
     [Fact]
     public async Task a_node_waits_for_kafka_at_start_and_whenever_it_goes_away()
     {
@@ -48,7 +50,7 @@ public sealed class OutageTests(TestKafka sharedKafka, TestPostgres sharedPostgr
     [Fact]
     public async Task a_node_waits_for_postgres_at_start_and_whenever_it_goes_away()
     {
-        await using var postgres = await TestPostgres.StartOwnAsync();
+        await using var postgres = await TestPostgres.StartOwnAsync(Cancel);
         await using var job = await Job.CreateAsync(sharedKafka, postgres.ConnectionString);
         var clicks = new TestClicks(2, 4);
         await TopicWriter.WriteAsync(sharedKafka.BootstrapServers, job.Clicks, clicks.Take(Records));
@@ -58,7 +60,7 @@ public sealed class OutageTests(TestKafka sharedKafka, TestPostgres sharedPostgr
         await node.WaitUntilNotReadyAsync("Postgres");
         await StaysAsync(node, ready: false);
         Assert.Equal((1, 0), Changes(node, "Postgres"));
-        await postgres.StartAgainAsync();
+        await postgres.StartAgainAsync(Cancel);
         await node.WaitUntilReadyAsync();
         await job.WaitUntilCommittedAsync(Records);
         Assert.Equal((1, 1), Changes(node, "Postgres"));
@@ -80,7 +82,7 @@ public sealed class OutageTests(TestKafka sharedKafka, TestPostgres sharedPostgr
         await postgres.StopAsync(immediate);
         await node.WaitUntilNotReadyAsync("Postgres");
         await StaysAsync(node, ready: false);
-        await postgres.StartAgainAsync();
+        await postgres.StartAgainAsync(Cancel);
         await node.WaitUntilReadyAsync();
     }
 

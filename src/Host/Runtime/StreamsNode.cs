@@ -94,6 +94,7 @@ internal sealed class StreamsNode(
 
             await first;
             parts.CommitSoon();
+            parts.TellGroup();
         }
 
         await probe;
@@ -267,6 +268,7 @@ internal sealed class StreamsNode(
     private sealed class Parts
     {
         private static readonly TimeSpan _groupCommitInterval = TimeSpan.FromSeconds(1);
+        private readonly Dictionary<TopicPartition, long> _untold = [];
         private int _commitRequested;
         private long _lastGroupCommit;
 
@@ -294,9 +296,14 @@ internal sealed class StreamsNode(
             var reply = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
             Committer.TellUrgently(new CommitterMessage.Release(tasks, reply));
             var isInTime = reply.Task.Wait(timeout) && reply.Task.Result;
+            lock (_untold)
+            {
+                tasks.ToList().ForEach(t => _untold.Remove(t.Partition));
+            }
+
             if (isInTime && !Writer.IsTransactional)
             {
-                Reader.CommitOffsets(Offsets(tasks));
+                Reader.CommitOffsets([.. tasks.Where(t => t.CommittedOffset is not null).Select(t => (t.Partition, t.CommittedOffset!.Value))]);
             }
 
             return isInTime;
@@ -304,14 +311,36 @@ internal sealed class StreamsNode(
 
         public void Committed(IReadOnlyList<OwnedTask> tasks)
         {
-            if (!Writer.IsTransactional && Environment.TickCount64 - _lastGroupCommit >= _groupCommitInterval.TotalMilliseconds)
+            if (!Writer.IsTransactional)
             {
-                _lastGroupCommit = Environment.TickCount64;
-                Reader.CommitOffsets(Offsets(tasks));
+                lock (_untold)
+                {
+                    foreach (var task in tasks)
+                    {
+                        _untold[task.Partition] = task.CommittedOffset!.Value;
+                    }
+                }
             }
         }
 
-        private static (TopicPartition, long)[] Offsets(IReadOnlyList<OwnedTask> tasks) =>
-            [.. tasks.Where(t => t.CommittedOffset is not null).Select(t => (t.Partition, t.CommittedOffset!.Value))];
+        /// <summary>Tells the group now and then how far this node is: also, a little later, the last cycle before a pause.</summary>
+        public void TellGroup()
+        {
+            (TopicPartition, long)[] offsets = [];
+            if (Environment.TickCount64 - _lastGroupCommit >= _groupCommitInterval.TotalMilliseconds)
+            {
+                lock (_untold)
+                {
+                    offsets = [.. _untold.Select(u => (u.Key, u.Value))];
+                    _untold.Clear();
+                }
+            }
+
+            if (offsets.Length > 0)
+            {
+                _lastGroupCommit = Environment.TickCount64;
+                Reader.CommitOffsets(offsets);
+            }
+        }
     }
 }
