@@ -15,6 +15,11 @@ internal sealed class KafkaRecordWriter(KafkaSettings settings, string clientId,
 
     private KafkaProducer? _producer;
 
+    /// <summary>Nothing is left open by a producer without transactions.</summary>
+    public Task PrepareAsync(CancellationToken cancellation) => Task.CompletedTask;
+
+    public void Begin() { }
+
     public void Send(OutputBuffer records, CancellationToken cancellation)
     {
         _producer ??= new KafkaProducer(settings, clientId, transactionalId: null, onFailure, logger);

@@ -1,6 +1,8 @@
+using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using Streams.Hosting.Runtime;
 using Streams.Processors;
+using TopicPartition = Streams.Processors.TopicPartition;
 
 namespace Streams.Hosting.Kafka;
 
@@ -21,10 +23,31 @@ internal sealed class KafkaTransactionalWriter(
     ILogger logger) : IRecordWriter
 {
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(20);
+
+    /// <summary>A node that is told to stop while Kafka is away waits no longer than this.</summary>
+    private static readonly TimeSpan _prepareTimeout = TimeSpan.FromSeconds(5);
+
     private KafkaProducer? _producer;
+    private GroupMetadata? _member;
     private bool _isOpen;
 
     public bool IsTransactional => true;
+
+    /// <summary>
+    /// Registers the transactional id. A transaction that a killed process of this node left open is aborted by that; if it has
+    /// offsets, the group would not tell any until it ends.
+    /// </summary>
+    public Task PrepareAsync(CancellationToken cancellation) => Task.Run(() => Try(() => Connect(_prepareTimeout)), cancellation);
+
+    public void Begin()
+    {
+        _member?.Dispose();
+        _member = group.Membership();
+        if (!_member.IsOfMember)
+        {
+            throw new KafkaFailureException("Beginning a commit", KafkaFailure.Of(ErrorCode.UnknownMemberId));
+        }
+    }
 
     public void Send(OutputBuffer records, CancellationToken cancellation) => Try(() =>
     {
@@ -32,9 +55,13 @@ internal sealed class KafkaTransactionalWriter(
         _producer!.Send(records, 0, records.Count, cancellation);
     });
 
-    /// <summary>Blocks a thread while it waits; one per node.</summary>
+    /// <summary>
+    /// Blocks a thread while it waits; one per node. A cycle without records has a transaction, too: it keeps the group's offsets
+    /// up to date, which nothing else may do. An offset committed by the consumer could arrive after a later transaction's, and
+    /// move the group back; the next owner would then repeat records that are there already.
+    /// </summary>
     public Task CompleteAsync(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs, CancellationToken cancellation) =>
-        _isOpen ? Task.Run(() => Complete(inputs), cancellation) : Task.CompletedTask;
+        Task.Run(() => Complete(inputs), cancellation);
 
     public Task AbandonAsync() => _isOpen ? Task.Run(Abort) : Task.CompletedTask;
 
@@ -42,20 +69,24 @@ internal sealed class KafkaTransactionalWriter(
         () =>
         {
             // A new producer of the same id settles what the old one left open, one way or the other.
-            Try(Connect);
+            Try(() => Connect(_timeout));
             var committed = group.Committed([.. inputs.Select(i => i.Partition)], _timeout).ToDictionary();
             return inputs.All(i => committed.GetValueOrDefault(i.Partition) >= i.NextOffset);
         },
         cancellation);
 
-    public void Dispose() => _producer?.Dispose();
+    public void Dispose()
+    {
+        _producer?.Dispose();
+        _member?.Dispose();
+    }
 
     private void Complete(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs)
     {
         Try(() =>
         {
-            using var member = group.Membership();
-            _producer!.Transactions!.SendOffsets([.. inputs.Select(i => new PartitionOffset(i.Partition, i.NextOffset))], member, _timeout);
+            Open();
+            _producer!.Transactions!.SendOffsets([.. inputs.Select(i => new PartitionOffset(i.Partition, i.NextOffset))], _member!, _timeout);
         });
         try
         {
@@ -76,17 +107,17 @@ internal sealed class KafkaTransactionalWriter(
             return;
         }
 
-        Connect();
+        Connect(_timeout);
         _producer!.Transactions!.Begin();
         _isOpen = true;
     }
 
-    private void Connect()
+    private void Connect(TimeSpan timeout)
     {
         if (_producer is null)
         {
             _producer = new KafkaProducer(settings, clientId, transactionalId, onFailure, logger);
-            _producer.Transactions!.Initialize(_timeout);
+            _producer.Transactions!.Initialize(timeout);
         }
     }
 

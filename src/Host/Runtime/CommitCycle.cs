@@ -9,6 +9,8 @@ namespace Streams.Hosting.Runtime;
 /// <remarks>
 /// The order, and why:
 /// <list type="number">
+/// <item>The node's place in the group is noted, before the fence: who takes a partition over raises its epoch after the
+/// group has moved on. So a cycle that passed the fence, and then lost its locks while it stood still, is refused by the group.</item>
 /// <item>Forwarded records are queued to Kafka: they travel while PostgreSQL works.</item>
 /// <item>The transaction opens, fences, and writes rows, deltas and dead letters. A fenced task ends it here, and what
 /// was queued is aborted.</item>
@@ -38,6 +40,7 @@ internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeP
 
         try
         {
+            writer.Begin();
             if (!progress.IsLogDone)
             {
                 SendForwarded(tasks, cancellation);

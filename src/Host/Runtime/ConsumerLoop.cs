@@ -44,6 +44,11 @@ internal sealed class ConsumerLoop : IDisposable
     public Task StopAsync()
     {
         _stopping.Cancel();
+        if (_thread.ThreadState.HasFlag(ThreadState.Unstarted))
+        {
+            return Task.CompletedTask;
+        }
+
         _roomMade.Set();
         _reader.Wake();
         return Stopped;

@@ -20,7 +20,10 @@ internal interface IRecordReader : IDisposable
 
     void Resume(IReadOnlyCollection<TopicPartition> partitions);
 
-    /// <summary>Commits offsets to the group, for lag tools and autoscalers: nothing rests on it, and nothing waits for it.</summary>
+    /// <summary>
+    /// Commits offsets to the group, for lag tools and autoscalers: nothing rests on it, and nothing waits for it. Not beside a
+    /// writer with transactions, whose offsets it could overwrite with older ones.
+    /// </summary>
     void CommitOffsets(IReadOnlyCollection<(TopicPartition Partition, long NextOffset)> offsets);
 
     /// <summary>The end of the partition as last heard from the broker; <c>null</c> if not heard yet.</summary>
@@ -38,6 +41,17 @@ internal interface IRecordWriter : IDisposable
 {
     /// <summary>Whether a cycle's records, with the offsets they come from, are one transaction in the log.</summary>
     bool IsTransactional { get; }
+
+    /// <summary>Connects, and settles what an earlier process of this node left open. Once, before the node takes part in the group.</summary>
+    /// <exception cref="Kafka.KafkaFailureException">It did not work; try again.</exception>
+    Task PrepareAsync(CancellationToken cancellation);
+
+    /// <summary>
+    /// A cycle, or another try of one, begins. What it says of the node's place in the group holds for the whole cycle: were
+    /// the group to move on before its end, the log's transaction is refused.
+    /// </summary>
+    /// <exception cref="Kafka.KafkaFailureException">The node has no place in the group at the moment.</exception>
+    void Begin();
 
     /// <summary>Queues records for sending, as part of the present cycle. May wait for room in the queue.</summary>
     /// <exception cref="Kafka.KafkaFailureException">The log refuses them.</exception>

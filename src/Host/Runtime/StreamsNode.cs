@@ -64,9 +64,10 @@ internal sealed class StreamsNode(
         using var loop = parts.Loop;
         using var reader = parts.Reader;
         using var writer = parts.Writer;
-        loop.Start(topology.SourceTopics);
         try
         {
+            await RetryAsync(Dependency.Kafka, () => writer.PrepareAsync(stopping), stopping);
+            loop.Start(topology.SourceTopics);
             await CommitRegularlyAsync(parts, admin, stopping);
         }
         finally
@@ -93,6 +94,7 @@ internal sealed class StreamsNode(
 
             await first;
             parts.CommitSoon();
+            parts.TellGroup();
         }
 
         await probe;
@@ -201,7 +203,7 @@ internal sealed class StreamsNode(
             Links = new Partitions.Wiring(
                 () => parts.CommitSoon(), () => parts.Loop.RoomMade(), tasks => parts.Release(tasks, _options.ShutdownTimeout),
                 Fail,
-                _options.Guarantee == Guarantee.ExactlyOnce ? partitions => parts.Reader.Committed(partitions, _groupTimeout) : _ => [],
+                IsTransactional ? partitions => parts.Reader.Committed(partitions, _groupTimeout) : _ => [],
                 abort),
         };
         var member = new GroupMember(_options.ApplicationId, identity.Name, _options.NodeName);
@@ -216,10 +218,13 @@ internal sealed class StreamsNode(
         return parts;
     }
 
+    /// <summary>Where nothing is written to Kafka, nothing needs a transaction there.</summary>
+    private bool IsTransactional => _options.Guarantee == Guarantee.ExactlyOnce && topology.SinkTopics.Count > 0;
+
     private IRecordWriter CreateWriter(KafkaRecordReader reader)
     {
         var logger = loggers.CreateLogger<KafkaProducer>();
-        return _options.Guarantee == Guarantee.ExactlyOnce
+        return IsTransactional
             ? new KafkaTransactionalWriter(kafka, identity.Name, $"{_options.ApplicationId}/{identity.Name}", reader, OnKafkaFailure, logger)
             : new KafkaRecordWriter(kafka, identity.Name, OnKafkaFailure, logger);
     }
@@ -263,6 +268,7 @@ internal sealed class StreamsNode(
     private sealed class Parts
     {
         private static readonly TimeSpan _groupCommitInterval = TimeSpan.FromSeconds(1);
+        private readonly Dictionary<TopicPartition, long> _untold = [];
         private int _commitRequested;
         private long _lastGroupCommit;
 
@@ -290,9 +296,14 @@ internal sealed class StreamsNode(
             var reply = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
             Committer.TellUrgently(new CommitterMessage.Release(tasks, reply));
             var isInTime = reply.Task.Wait(timeout) && reply.Task.Result;
-            if (isInTime)
+            lock (_untold)
             {
-                Reader.CommitOffsets(Offsets(tasks));
+                tasks.ToList().ForEach(t => _untold.Remove(t.Partition));
+            }
+
+            if (isInTime && !Writer.IsTransactional)
+            {
+                Reader.CommitOffsets([.. tasks.Where(t => t.CommittedOffset is not null).Select(t => (t.Partition, t.CommittedOffset!.Value))]);
             }
 
             return isInTime;
@@ -300,14 +311,36 @@ internal sealed class StreamsNode(
 
         public void Committed(IReadOnlyList<OwnedTask> tasks)
         {
-            if (Environment.TickCount64 - _lastGroupCommit >= _groupCommitInterval.TotalMilliseconds)
+            if (!Writer.IsTransactional)
             {
-                _lastGroupCommit = Environment.TickCount64;
-                Reader.CommitOffsets(Offsets(tasks));
+                lock (_untold)
+                {
+                    foreach (var task in tasks)
+                    {
+                        _untold[task.Partition] = task.CommittedOffset!.Value;
+                    }
+                }
             }
         }
 
-        private static (TopicPartition, long)[] Offsets(IReadOnlyList<OwnedTask> tasks) =>
-            [.. tasks.Where(t => t.CommittedOffset is not null).Select(t => (t.Partition, t.CommittedOffset!.Value))];
+        /// <summary>Tells the group now and then how far this node is: also, a little later, the last cycle before a pause.</summary>
+        public void TellGroup()
+        {
+            (TopicPartition, long)[] offsets = [];
+            if (Environment.TickCount64 - _lastGroupCommit >= _groupCommitInterval.TotalMilliseconds)
+            {
+                lock (_untold)
+                {
+                    offsets = [.. _untold.Select(u => (u.Key, u.Value))];
+                    _untold.Clear();
+                }
+            }
+
+            if (offsets.Length > 0)
+            {
+                _lastGroupCommit = Environment.TickCount64;
+                Reader.CommitOffsets(offsets);
+            }
+        }
     }
 }

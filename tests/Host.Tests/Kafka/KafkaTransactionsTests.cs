@@ -51,6 +51,20 @@ public sealed class KafkaTransactionsTests(KafkaUnderTest kafka)
     }
 
     [Fact]
+    public async Task a_membership_tells_whether_it_is_one()
+    {
+        using var reader = new Reader(kafka.Settings(), KafkaUnderTest.UniqueName("group"), await kafka.CreateTopicAsync(1));
+        using (var before = reader.Consumer.GroupMetadata())
+        {
+            Assert.False(before.IsOfMember);
+        }
+
+        reader.PollUntil(() => reader.Owned.Count == 1, "the assignment");
+        using var member = reader.Consumer.GroupMetadata();
+        Assert.True(member.IsOfMember);
+    }
+
+    [Fact]
     public async Task offsets_are_committed_with_the_transaction_and_not_with_an_aborted_one()
     {
         Assert.SkipUnless(kafka.IsReal, "the mock cluster forgets the offsets of transactions");

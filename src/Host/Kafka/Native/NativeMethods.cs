@@ -156,6 +156,12 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library)]
     public static partial void rd_kafka_consumer_group_metadata_destroy(nint metadata);
 
+    [LibraryImport(Library)]
+    public static partial nint rd_kafka_consumer_group_metadata_write(SafeHandle metadata, void** bytes, nuint* size);
+
+    [LibraryImport(Library)]
+    public static partial void rd_kafka_mem_free(nint rk, void* memory);
+
     // Writing.
     [LibraryImport(Library)]
     public static partial nint rd_kafka_produceva(nint rk, ProduceArgument* arguments, nuint count);
