@@ -5,6 +5,7 @@ using Clickstream;
 var root = new RootCommand("Counts the errors of a click stream: Kafka in, Kafka and PostgreSQL out.")
 {
     RunCommand.Create(),
+    DemoCommand.Create(),
     ProduceCommand.Create(),
     TopologyCommand.Create(),
 };

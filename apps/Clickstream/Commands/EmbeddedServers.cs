@@ -6,6 +6,8 @@ namespace Clickstream;
 /// <summary>Kafka and PostgreSQL for <c>--embedded</c>: private to this process, gone (Kafka) or asleep (PostgreSQL) when it ends.</summary>
 internal sealed class EmbeddedServers : IAsyncDisposable
 {
+    private const string TemporaryRoot = ".data/demo";
+
     private EmbeddedServers(EmbeddedKafka kafka, EmbeddedPostgres postgres)
     {
         Kafka = kafka;
@@ -24,7 +26,9 @@ internal sealed class EmbeddedServers : IAsyncDisposable
     };
 
     /// <summary>Starts both.</summary>
-    /// <param name="temporary">Whether PostgreSQL starts empty and leaves nothing behind.</param>
+    /// <param name="temporary">
+    /// Whether PostgreSQL starts empty and leaves nothing behind; in a folder of its own, since a fresh start empties it.
+    /// </param>
     /// <param name="cancellation">Ends the start.</param>
     /// <exception cref="EmbeddedServerException">PostgreSQL is missing or does not start; the message says what to do.</exception>
     public static async Task<EmbeddedServers> StartAsync(bool temporary, CancellationToken cancellation)
@@ -32,7 +36,8 @@ internal sealed class EmbeddedServers : IAsyncDisposable
         var kafka = EmbeddedKafka.Start();
         try
         {
-            var postgres = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions { Temporary = temporary }, cancellation);
+            var options = temporary ? new EmbeddedPostgresOptions { Temporary = true, Root = TemporaryRoot } : new EmbeddedPostgresOptions();
+            var postgres = await EmbeddedPostgres.StartAsync(options, cancellation);
             return new EmbeddedServers(kafka, postgres);
         }
         catch
