@@ -125,7 +125,6 @@ internal sealed class Committer(
             }
             catch (FencedException fenced)
             {
-                isUnknown = false;
                 LetGo(parts, fenced.Partitions);
             }
             catch (Exception e) when (Failures.IsTransient(e) && !stopping.IsCancellationRequested)
