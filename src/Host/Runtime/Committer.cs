@@ -130,7 +130,6 @@ internal sealed class Committer(
             }
             catch (FencedException fenced)
             {
-                isUnknown = false;
                 LetGo(parts, fenced.Partitions);
                 _isRetrying = false;
             }
