@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Configuration;
 using Streams.Hosting.Kafka.Native;
 
@@ -97,14 +98,9 @@ internal sealed class KafkaSettings
     {
         var properties = Base(member.ClientId);
 
-        // The fetcher keeps this much ahead. In bytes it bounds the memory; records count some 350 bytes each on top of
-        // their own, hence the second bound. When either is reached, the fetcher looks again after the backoff: librdkafka's
-        // default of a second would leave the consumer idle (before 2.2 there is no such property, and the second is fixed).
-        properties.Default("queued.max.messages.kbytes", "32768");
-        properties.Default("queued.min.messages", "100000");
-        properties.Default("fetch.queue.backoff.ms", "5");
         properties.Override(_common);
         properties.Override(_consumer);
+        PrefetchDefaults(properties);
         if (!string.Equals(properties["group.protocol"], "consumer", StringComparison.OrdinalIgnoreCase))
         {
             properties.Default("partition.assignment.strategy", "cooperative-sticky");
@@ -162,14 +158,12 @@ internal sealed class KafkaSettings
         return properties.Items;
     }
 
-    /// <summary>Lets librdkafka check every property.</summary>
+    /// <summary>Lets librdkafka check every property, and whether they go together; connects nowhere.</summary>
     /// <exception cref="KafkaSettingsException">One is unknown or has an impossible value; the message names its key.</exception>
     public void Check()
     {
-        foreach (var properties in new[] { Consumer(new("check", "check")), Producer("check", "check") })
-        {
-            NativeMethods.rd_kafka_conf_destroy(NativeConfig.Create(properties, Origin));
-        }
+        NativeConfig.Try(NativeMethods.TypeConsumer, Consumer(new("check", "check")), Origin, $"{CommonKey} and {ConsumerKey}");
+        NativeConfig.Try(NativeMethods.TypeProducer, Producer("check", "check"), Origin, $"{CommonKey} and {ProducerKey}");
     }
 
     /// <summary>Which configuration key a property came from, for messages.</summary>
@@ -229,6 +223,26 @@ internal sealed class KafkaSettings
         properties.Default("reconnect.backoff.max.ms", "2000");
         properties.Default("log.connection.close", "false");
         return properties;
+    }
+
+    /// <summary>How far the fetcher reads ahead: enough to be never waited for, little enough to stay under some 100 MB.</summary>
+    private static void PrefetchDefaults(Properties properties)
+    {
+        // A record costs the library some 350 bytes on top of its own, so they are bounded by number as well as by size.
+        // Past either bound, the fetcher looks again after the backoff. Libraries before 2.2 wait for a fixed second: there
+        // the queue must last for one, and a backlog is read at 200,000 records a second at most.
+        var (records, kilobytes) = NativeConfig.Knows("fetch.queue.backoff.ms", "5") ? ("20000", "16384") : ("200000", "49152");
+        properties.Default("queued.min.messages", records);
+        properties.Default("queued.max.messages.kbytes", kilobytes);
+        properties.Default("fetch.queue.backoff.ms", "5");
+
+        // One answer may overshoot those bounds, and grows several times when it is decompressed. The library wants it to be
+        // no smaller than message.max.bytes.
+        const int FetchBytes = 4 * 1024 * 1024;
+        if (!long.TryParse(properties["message.max.bytes"], CultureInfo.InvariantCulture, out var recordBytes) || recordBytes <= FetchBytes)
+        {
+            properties.Default("fetch.max.bytes", FetchBytes.ToString(CultureInfo.InvariantCulture));
+        }
     }
 
     /// <summary>Properties in the order of their first appearance; later values replace earlier ones.</summary>

@@ -25,7 +25,7 @@ public sealed class KafkaProducerTests(KafkaUnderTest kafka)
         var buffer = new OutputBuffer(topic);
         foreach (var value in values)
         {
-            buffer.Add(Encoding.UTF8.GetBytes(value), true, Encoding.UTF8.GetBytes(value), true, 1_600_000_000_000, []);
+            buffer.Add(Encoding.UTF8.GetBytes(value), true, Encoding.UTF8.GetBytes(value), true, Reader.Now, []);
         }
 
         return buffer;
@@ -41,9 +41,9 @@ public sealed class KafkaProducerTests(KafkaUnderTest kafka)
         headers.Add("empty"u8, []);
         using var buffer = new OutputBuffer(topic);
         buffer.Add("skipped"u8, true, [], true, 1, []);
-        buffer.Add("k"u8, true, "v"u8, true, 1_500_000_000_123, headers.Packed);
-        buffer.Add([], false, [], false, 1_500_000_000_124, []);
-        buffer.Add([], true, [], true, 1_500_000_000_125, []);
+        buffer.Add("k"u8, true, "v"u8, true, Reader.Now + 123, headers.Packed);
+        buffer.Add([], false, [], false, Reader.Now + 124, []);
+        buffer.Add([], true, [], true, Reader.Now + 125, []);
         using var producer = Producer();
         producer.Send(buffer, 1, 3, Cancel);
         producer.Flush(Reader.Patience, Cancel);
@@ -60,7 +60,7 @@ public sealed class KafkaProducerTests(KafkaUnderTest kafka)
         Assert.Null(nulls.Value);
         Assert.Equal([], empty.Key!);
         Assert.Equal([], empty.Value!);
-        Assert.Equal([1_500_000_000_123, 1_500_000_000_124, 1_500_000_000_125], reader.Records.Select(r => r.TimestampMs));
+        Assert.Equal([Reader.Now + 123, Reader.Now + 124, Reader.Now + 125], reader.Records.Select(r => r.TimestampMs));
     }
 
     [Fact]
@@ -157,7 +157,7 @@ public sealed class KafkaProducerTests(KafkaUnderTest kafka)
         using var buffer = new OutputBuffer(topic);
         for (var i = 0; i < 10_000; i++)
         {
-            buffer.Add("key"u8, true, "value"u8, true, 1_500_000_000_000, headers.Packed);
+            buffer.Add("key"u8, true, "value"u8, true, Reader.Now, headers.Packed);
         }
 
         using var producer = Producer();

@@ -33,7 +33,7 @@ public sealed class KafkaSettingsTests
     {
         var settings = From(
             ("ConnectionStrings:Kafka", "broker:9092"),
-            ("Kafka:Common:reconnect.backoff.max.ms", "7"),
+            ("Kafka:Common:reconnect.backoff.max.ms", "700"),
             ("Kafka:Common:client.id", "mine"),
             ("Kafka:Consumer:fetch.min.bytes", "100"),
             ("Kafka:Consumer:Client.Id", "reader"),
@@ -42,7 +42,7 @@ public sealed class KafkaSettingsTests
         var consumer = settings.Consumer(Member);
         Assert.Equal("broker:9092", Value(consumer, "bootstrap.servers"));
         Assert.Equal("reader", Value(consumer, "client.id"));
-        Assert.Equal("7", Value(consumer, "reconnect.backoff.max.ms"));
+        Assert.Equal("700", Value(consumer, "reconnect.backoff.max.ms"));
         Assert.Equal("100", Value(consumer, "fetch.min.bytes"));
         Assert.Equal("clickstream", Value(consumer, "group.id"));
         Assert.Equal("false", Value(consumer, "enable.auto.commit"));
@@ -99,6 +99,21 @@ public sealed class KafkaSettingsTests
             "Kafka:Common:security.protocol: librdkafka does not accept this value: Invalid value \"carrier_pigeon\"",
             thrown.Message,
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void properties_that_do_not_go_together_are_refused()
+    {
+        var settings = From(("ConnectionStrings:Kafka", "broker:9092"), ("Kafka:Producer:max.in.flight", "50"));
+        var thrown = Assert.Throws<KafkaSettingsException>(settings.Check);
+        Assert.StartsWith("Kafka:Common and Kafka:Producer do not go together: ", thrown.Message, StringComparison.Ordinal);
+        Assert.Contains("max.in.flight", thrown.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void large_records_may_be_allowed_for_all_clients_at_once()
+    {
+        From(("ConnectionStrings:Kafka", "broker:9092"), ("Kafka:Common:message.max.bytes", "20000000")).Check();
     }
 
     [Fact]

@@ -16,7 +16,7 @@ public sealed class KafkaTransactionsTests(KafkaUnderTest kafka)
     private static void Send(KafkaProducer producer, string topic, string value)
     {
         using var buffer = new OutputBuffer(topic);
-        buffer.Add([], false, Encoding.UTF8.GetBytes(value), true, 1_600_000_000_000, []);
+        buffer.Add([], false, Encoding.UTF8.GetBytes(value), true, Reader.Now, []);
         producer.Send(buffer, 0, 1, Cancel);
     }
 

@@ -20,6 +20,9 @@ internal sealed record ReadRecord(
 internal sealed class Reader : IRebalanceListener, IDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    /// <summary>A timestamp for records. Brokers delete records with old ones, whenever they happen to look.</summary>
+    public static readonly long Now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
+
     private readonly Dictionary<TopicPartition, long> _starts = [];
 
     public Reader(KafkaSettings settings, string group, params string[] topics)

@@ -38,6 +38,23 @@ internal static unsafe class NativeConfig
         return conf;
     }
 
+    /// <summary>Makes a client of these properties and drops it again, without connecting.</summary>
+    /// <exception cref="KafkaSettingsException">The library refuses them, one by one or together.</exception>
+    public static void Try(int type, IEnumerable<KeyValuePair<string, string>> properties, Func<string, string> origin, string sections)
+    {
+        // Without servers there is nothing to connect to; that it says so is of no use.
+        var conf = Create([.. properties.Where(p => p.Key != "bootstrap.servers"), new("log_level", "0")], origin);
+        var error = stackalloc byte[NativeText.ErrorBytes];
+        var rk = NativeMethods.rd_kafka_new(type, conf, error, NativeText.ErrorBytes);
+        if (rk == 0)
+        {
+            NativeMethods.rd_kafka_conf_destroy(conf);
+            throw new KafkaSettingsException($"{sections} do not go together: {NativeText.Read(error)}.");
+        }
+
+        NativeMethods.rd_kafka_destroy(rk);
+    }
+
     // The library's message repeats the value, which may be a secret.
     private static string Said(string message, string value, string name) =>
         KafkaSettings.IsSecret(name) || (value.Length > 0 && KafkaSettings.HidesCredentials(value)) ? "." : $": {message}";
