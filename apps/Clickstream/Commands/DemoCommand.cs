@@ -17,6 +17,7 @@ internal static class DemoCommand
     private const int Interrupted = 130;
 
     private static readonly TimeSpan ReadyPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
 
     private static readonly Option<TimeSpan?> For = DurationOption.Create("--for", "End after this time, such as 20s or 2m. Default: when interrupted.");
 
@@ -134,7 +135,7 @@ internal static class DemoCommand
         {
             if (node is not null)
             {
-                await node.StopAsync();
+                await node.StopAsync(StopPatience);
                 await node.DisposeAsync();
             }
 

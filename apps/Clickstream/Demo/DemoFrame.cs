@@ -51,7 +51,7 @@ internal static class DemoFrame
         var time = $"{state.Elapsed:hh\\:mm\\:ss}{(state.Length is { } length ? $" of {length:hh\\:mm\\:ss}" : ", Ctrl-C ends it")}";
         var (color, status) = state switch
         {
-            { IsDraining: true } => ("yellow", "traffic has ended, waiting for the last clicks"),
+            { Ending: { } phase } => ("yellow", phase),
             { NotReady: { } reason } => ("red", $"not ready: {reason}"),
             _ => ("green", "ready"),
         };

@@ -114,7 +114,20 @@ internal sealed class DemoNode : IAsyncDisposable
     public string LastWarning => Warnings.Lines is [.., var last] ? last : "";
 
     /// <summary>Commits what it has, and stops.</summary>
-    public Task StopAsync() => _app.StopAsync();
+    /// <returns>Whether it did so in time.</returns>
+    public async Task<bool> StopAsync(TimeSpan patience)
+    {
+        using var timeout = new CancellationTokenSource(patience);
+        try
+        {
+            await _app.StopAsync(timeout.Token).WaitAsync(timeout.Token);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -11,8 +11,10 @@ internal sealed class DemoSession(DemoNode node, DemoTraffic traffic, TopicFollo
 {
     private const int MostPaths = 20;
 
-    private static readonly TimeSpan DeliveryPatience = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan SettlePatience = TimeSpan.FromSeconds(15);
+    /// <summary>Together less than the time that a program has to end after Ctrl-C.</summary>
+    private static readonly TimeSpan DeliveryPatience = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan SettlePatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan FollowerPatience = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan TopSpan = TimeSpan.FromMinutes(5);
@@ -23,7 +25,7 @@ internal sealed class DemoSession(DemoNode node, DemoTraffic traffic, TopicFollo
     private volatile TableCounts? _counts;
     private volatile IReadOnlyList<TopPath> _top = [];
     private volatile string? _notReady;
-    private volatile bool _isDraining;
+    private volatile string? _phase;
 
     /// <summary>Why it ended before its time; <c>null</c> when it did not.</summary>
     public string? Failure { get; private set; }
@@ -38,7 +40,7 @@ internal sealed class DemoSession(DemoNode node, DemoTraffic traffic, TopicFollo
         {
             Elapsed = _watch.Elapsed,
             Length = length,
-            IsDraining = _isDraining,
+            Ending = _phase,
             NotReady = _notReady,
             ClicksSent = clicks,
             ClicksPerSecond = _clickRate.PerSecond(now, clicks),
@@ -72,7 +74,7 @@ internal sealed class DemoSession(DemoNode node, DemoTraffic traffic, TopicFollo
 
         await traffic.RunAsync(DeliveryPatience, ending.Token);
         _watch.Stop();
-        _isDraining = true;
+        _phase = "traffic has ended, waiting for the last clicks";
         if (node.Stopping.IsCancellationRequested)
         {
             Failure = $"The node has stopped. {node.LastWarning}";
@@ -84,7 +86,13 @@ internal sealed class DemoSession(DemoNode node, DemoTraffic traffic, TopicFollo
 
         // What counts is what there is once the node has stopped: nothing comes afterwards that would make it wrong again.
         var (median, high) = (node.Totals.Latency(0.5), node.Totals.Latency(0.99));
-        await node.StopAsync();
+        _phase = "everything has come through, the node stops";
+        var wasRunning = !node.Stopping.IsCancellationRequested;
+        if (!await node.StopAsync(StopPatience) && wasRunning)
+        {
+            Failure = $"The node did not stop within {StopPatience.TotalSeconds:N0} s. {node.LastWarning}";
+        }
+
         await Task.Delay(FollowerPatience, CancellationToken.None);
         Failure ??= follower.Problem is { } problem ? $"The topics could not be read to their end: {problem}" : null;
         return await CollectAsync() with { LatencyMedian = median, Latency99 = high };

@@ -9,8 +9,8 @@ internal sealed record DemoState
     /// <summary>When it ends; <c>null</c> when somebody has to end it.</summary>
     public required TimeSpan? Length { get; init; }
 
-    /// <summary>Whether there is no more traffic, and the last clicks are waited for.</summary>
-    public required bool IsDraining { get; init; }
+    /// <summary>What is being done once there is no more traffic; <c>null</c> while there is.</summary>
+    public required string? Ending { get; init; }
 
     /// <summary>What keeps the node from its work; <c>null</c> when it is ready.</summary>
     public required string? NotReady { get; init; }

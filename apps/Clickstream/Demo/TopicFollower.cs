@@ -43,7 +43,7 @@ internal sealed class TopicFollower : IDisposable
             EnableAutoCommit = false,
             AutoOffsetReset = AutoOffsetReset.Earliest,
             IsolationLevel = IsolationLevel.ReadCommitted,
-            FetchWaitMaxMs = 100,
+            FetchWaitMaxMs = 20,
         })
             .SetKeyDeserializer(Deserializers.ByteArray!)
             .SetValueDeserializer(Deserializers.ByteArray!)
