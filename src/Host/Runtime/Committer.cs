@@ -201,9 +201,8 @@ internal sealed class Committer(
         var gone = parts.Where(p => fenced.Contains(p.Task.Partition)).ToHashSet();
         foreach (var part in gone)
         {
-            logger.PartitionFenced(part.Task.Partition);
             metrics.Fenced();
-            partitions.Remove(part.Task);
+            partitions.Fenced(part.Task);
         }
 
         Forget(parts, gone);

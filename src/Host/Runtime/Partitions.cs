@@ -31,6 +31,7 @@ internal sealed class Partitions(
     ILogger<Partitions> logger) : IPartitionOwner
 {
     private readonly ConcurrentDictionary<TopicPartition, OwnedTask> _owned = new();
+    private readonly ConcurrentDictionary<TopicPartition, long> _fencedAt = new();
 
     /// <summary>Set once, before the consumer starts: the committer, the consumer loop and the node, seen from a task.</summary>
     public required Wiring Links { get; init; }
@@ -57,6 +58,7 @@ internal sealed class Partitions(
 
     public IReadOnlyList<(TopicPartition Partition, long? From)> Assigned(IReadOnlyList<TopicPartition> partitions)
     {
+        Regrouped(partitions);
         health.Up(Dependency.Group);
         if (partitions.Count == 0)
         {
@@ -76,6 +78,7 @@ internal sealed class Partitions(
 
     public void Revoked(IReadOnlyList<TopicPartition> partitions)
     {
+        Regrouped(partitions);
         OwnedTask[] tasks = [.. partitions.Select(Find).OfType<OwnedTask>()];
         if (tasks.Length == 0)
         {
@@ -99,12 +102,28 @@ internal sealed class Partitions(
 
     public void Lost(IReadOnlyList<TopicPartition> partitions)
     {
+        Regrouped(partitions);
         foreach (var task in partitions.Select(Find).OfType<OwnedTask>())
         {
             logger.PartitionLost(task.Partition);
             Remove(task);
         }
     }
+
+    /// <summary>Lets go of a task because another node has taken its partition over.</summary>
+    public void Fenced(OwnedTask task)
+    {
+        logger.PartitionFenced(task.Partition);
+        _fencedAt[task.Partition] = time.GetTimestamp();
+        Remove(task);
+    }
+
+    /// <summary>
+    /// Partitions that this node was fenced off so long ago, and that the group has not taken away from it since: nobody in the
+    /// group works on them.
+    /// </summary>
+    public IReadOnlyList<TopicPartition> FencedFor(TimeSpan duration) =>
+        [.. _fencedAt.Where(f => time.GetElapsedTime(f.Value) >= duration).Select(f => f.Key)];
 
     /// <summary>Lets go of a task: it stops, and what it has not committed is dropped.</summary>
     public void Remove(OwnedTask task)
@@ -129,6 +148,14 @@ internal sealed class Partitions(
         owned.Actor = actors.Spawn(start.Partition.ToString(), actor, error => Links.Failed(error));
         _owned[start.Partition] = owned;
         logger.PartitionAcquired(start.Partition, Text(start.NextOffset), start.Epoch);
+    }
+
+    private void Regrouped(IReadOnlyList<TopicPartition> partitions)
+    {
+        foreach (var partition in partitions)
+        {
+            _fencedAt.TryRemove(partition, out _);
+        }
     }
 
     private T Retry<T>(Dependency dependency, Func<T> work)

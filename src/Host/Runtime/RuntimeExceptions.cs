@@ -30,3 +30,8 @@ internal sealed class NodeFailedException(Exception inner) : Exception(inner.Mes
 internal sealed class OffsetOutOfRangeException(Kafka.KafkaFailure failure) : Exception(
     $"{failure} The records from the committed offset on are not in the topic: retention deleted them, or the topic was deleted and created again. "
     + "Nothing is skipped silently: decide where to go on, set next_offset in the application's table partitions for that partition, and start again.");
+
+/// <summary>Another node took partitions over that the group still gives to this one.</summary>
+internal sealed class PartitionsStuckException(IReadOnlyList<TopicPartition> partitions) : Exception(
+    $"Another node has taken over {string.Join(", ", partitions)}, but the consumer group still gives them to this node, so nobody here works on them. "
+    + "Look for a second application with the same Streams:ApplicationId and PostgreSQL database but another Kafka cluster. This node stops; when it is started again, it takes the partitions back.");

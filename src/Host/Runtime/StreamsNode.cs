@@ -26,6 +26,7 @@ internal sealed class StreamsNode(
     ILoggerFactory loggers) : BackgroundService
 {
     private static readonly TimeSpan _groupTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _stuckAfter = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan _probeInterval = TimeSpan.FromSeconds(2);
     private readonly ILogger _logger = loggers.CreateLogger<StreamsNode>();
     private readonly StreamsOptions _options = options.Value;
@@ -109,6 +110,11 @@ internal sealed class StreamsNode(
         while (!stopping.IsCancellationRequested)
         {
             await Task.Delay(_probeInterval, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (parts.Partitions.FencedFor(_stuckAfter) is { Count: > 0 } stuck)
+            {
+                Fail(new PartitionsStuckException(stuck));
+            }
+
             if (!stopping.IsCancellationRequested && !parts.IsRetrying())
             {
                 await ProbeAsync(Dependency.Postgres, () => store.HeartbeatAsync(stopping));
@@ -209,6 +215,7 @@ internal sealed class StreamsNode(
         var member = new GroupMember(_options.ApplicationId, identity.Name, _options.NodeName);
         parts.Reader = new KafkaRecordReader(kafka, member, partitions, OnKafkaFailure, loggers.CreateLogger<KafkaConsumer>());
         parts.Writer = CreateWriter(parts.Reader);
+        parts.Partitions = partitions;
         parts.Loop = new ConsumerLoop(parts.Reader, partitions, _options.MailboxBytes);
         var cycle = new CommitCycle(store, parts.Writer, time);
         var committer = new Committer(partitions, cycle, store, health, metrics, time, parts.Committed, loggers.CreateLogger<Committer>());
@@ -275,6 +282,8 @@ internal sealed class StreamsNode(
         public KafkaRecordReader Reader { get; set; } = null!;
 
         public IRecordWriter Writer { get; set; } = null!;
+
+        public Partitions Partitions { get; set; } = null!;
 
         public ConsumerLoop Loop { get; set; } = null!;
 
