@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -120,8 +121,8 @@ internal sealed class ColumnBuffer<T>(Column column) : ColumnBuffer(column)
         else if (typeof(T) == typeof(DateTime))
         {
             // PostgreSQL keeps microseconds: times that it cannot tell apart must be one key here as well.
-            var time = (DateTime)(object)value!;
-            value = (T)(object)new DateTime(time.Ticks - (time.Ticks % TimeSpan.TicksPerMicrosecond), time.Kind);
+            ref var time = ref Unsafe.As<T, DateTime>(ref value);
+            time = Microseconds.Floor(time);
         }
 
         var row = Next();

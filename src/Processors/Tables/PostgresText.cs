@@ -35,7 +35,7 @@ internal static class PostgresText
             throw new RecordRejectedException($"Column {column.Name}: the text holds U+0000, which PostgreSQL cannot store.");
         }
 
-        if (text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF') >= 0 && HasLoneSurrogate(text))
+        if (!Ascii.IsValid(text) && HasLoneSurrogate(text))
         {
             throw new RecordRejectedException($"Column {column.Name}: the text holds half a surrogate pair, which PostgreSQL cannot store.");
         }

@@ -46,8 +46,8 @@ internal abstract class ValueColumn<TSource>(Column column)
             Func<TSource, byte[]?> bytes => new BytesColumn<TSource>(column, bytes),
             Func<TSource, DateTime> time => new PlainColumn<TSource, DateTime>(column, s => Utc(time(s))),
             Func<TSource, DateTime?> time => new NullableColumn<TSource, DateTime>(column, s => time(s) is { } t ? Utc(t) : null),
-            Func<TSource, DateTimeOffset> time => new PlainColumn<TSource, DateTime>(column, s => Microseconds.Floor(time(s).UtcDateTime)),
-            Func<TSource, DateTimeOffset?> time => new NullableColumn<TSource, DateTime>(column, s => time(s) is { } t ? Microseconds.Floor(t.UtcDateTime) : null),
+            Func<TSource, DateTimeOffset> time => new PlainColumn<TSource, DateTime>(column, s => time(s).UtcDateTime),
+            Func<TSource, DateTimeOffset?> time => new NullableColumn<TSource, DateTime>(column, s => time(s)?.UtcDateTime),
             _ when Nullable.GetUnderlyingType(type) is { } plain => Make(typeof(NullableColumn<,>), plain),
             _ => Make(typeof(PlainColumn<,>), type),
         };
@@ -57,7 +57,7 @@ internal abstract class ValueColumn<TSource>(Column column)
     }
 
     private static DateTime Utc(DateTime time) =>
-        Microseconds.Floor(time.Kind == DateTimeKind.Local ? time.ToUniversalTime() : DateTime.SpecifyKind(time, DateTimeKind.Utc));
+        time.Kind == DateTimeKind.Local ? time.ToUniversalTime() : DateTime.SpecifyKind(time, DateTimeKind.Utc);
 }
 
 internal sealed class PlainColumn<TSource, T>(Column column, Func<TSource, T> get) : ValueColumn<TSource>(column)
