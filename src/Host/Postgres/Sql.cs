@@ -121,27 +121,21 @@ internal sealed class Sql(string application)
         $"COPY {table} ({Names(columns)}) FROM STDIN (FORMAT BINARY)";
 
     /// <summary>
-    /// Merges rows into those that stand, one array parameter per written column, in key order: the order of the locks.
+    /// Merges rows into those that stand, one array parameter per written column, in key order: the order of the locks. A key
+    /// comes once, since one INSERT may not touch a row twice.
     /// </summary>
     /// <param name="table">The table's quoted name.</param>
     /// <param name="schema">Its columns and their rules.</param>
-    /// <param name="addUpFirst">
-    /// Whether several rows may have one key: they are merged with each other first, since one INSERT may not touch a row twice.
-    /// The first row of a key says where it stands in the order.
-    /// </param>
     /// <param name="returning">Whether to give back all columns of the rows that changed.</param>
-    public static string Merge(string table, TableSchema schema, bool addUpFirst, bool returning)
+    public static string Merge(string table, TableSchema schema, bool returning)
     {
         var written = schema.WrittenColumns.ToList();
         var arrays = string.Join(", ", written.Select((c, i) => string.Create(CultureInfo.InvariantCulture, $"${i + 1}::{TypeOf(c.Type)}[]")));
         var fields = string.Join(", ", written.Select((_, i) => string.Create(CultureInfo.InvariantCulture, $"c{i}")));
-        var select = addUpFirst
-            ? $"SELECT {string.Join(", ", written.Select(AddUp))} FROM unnest({arrays}) WITH ORDINALITY AS d ({fields}, place) "
-                + $"GROUP BY {string.Join(", ", written.Select((c, i) => (c, i)).Where(p => p.c.Merge == MergeRule.Key).Select(p => $"d.c{p.i}"))} ORDER BY min(d.place)"
-            : $"SELECT {fields} FROM unnest({arrays}) AS d ({fields})";
         var rules = written.Where(c => c.Merge != MergeRule.Key).Select(Rule).ToList();
         var action = rules.Count == 0 ? "NOTHING" : $"UPDATE SET {string.Join(", ", rules)}";
-        return $"INSERT INTO {table} AS t ({Names(written)}) {select} ON CONFLICT ({Names(schema.KeyColumns)}) DO {action}"
+        return $"INSERT INTO {table} AS t ({Names(written)}) SELECT {fields} FROM unnest({arrays}) AS d ({fields})"
+            + $" ON CONFLICT ({Names(schema.KeyColumns)}) DO {action}"
             + (returning ? $" RETURNING {string.Join(", ", schema.Columns.Select(c => $"t.{Identifiers.Quote(c.Name)}"))}" : "");
     }
 
@@ -160,14 +154,4 @@ internal sealed class Sql(string application)
             _ => throw new ArgumentOutOfRangeException(nameof(column), column.Merge, "a rule that writes nothing"),
         };
     }
-
-    /// <summary>How several new rows of one key become one.</summary>
-    private static string AddUp(Column column, int index) => column.Merge switch
-    {
-        MergeRule.Key => string.Create(CultureInfo.InvariantCulture, $"d.c{index}"),
-        MergeRule.Add => string.Create(CultureInfo.InvariantCulture, $"sum(d.c{index})::{TypeOf(column.Type)}"),
-        MergeRule.Least => string.Create(CultureInfo.InvariantCulture, $"min(d.c{index})"),
-        MergeRule.Greatest => string.Create(CultureInfo.InvariantCulture, $"max(d.c{index})"),
-        _ => string.Create(CultureInfo.InvariantCulture, $"(array_agg(d.c{index} ORDER BY d.place))[1]"),
-    };
 }

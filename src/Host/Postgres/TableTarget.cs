@@ -19,8 +19,7 @@ internal sealed class TableTarget : IComparable<TableTarget>
         }
         else if (table.KeyColumns.Any())
         {
-            Merge = Sql.Merge(quoted, table, addUpFirst: false, Returns);
-            MergeAddedUp = Sql.Merge(quoted, table, addUpFirst: true, Returns);
+            Merge = Sql.Merge(quoted, table, Returns);
         }
         else
         {
@@ -36,9 +35,6 @@ internal sealed class TableTarget : IComparable<TableTarget>
     public string Copy { get; } = "";
 
     public string Merge { get; } = "";
-
-    /// <summary>The merge for rows among which a key may occur more than once.</summary>
-    public string MergeAddedUp { get; } = "";
 
     /// <summary>By schema, then name: the order in which every node writes tables.</summary>
     public int CompareTo(TableTarget? other)

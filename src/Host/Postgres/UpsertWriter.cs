@@ -14,19 +14,15 @@ internal sealed class UpsertWriter : IDisposable
 
     private readonly RowBuffer _rows;
     private readonly bool _owned;
-    private readonly string _statement;
     private readonly int[] _order;
     private readonly int _rowsPerStatement;
 
-    private UpsertWriter(TableTarget target, RowBuffer rows, bool owned, bool addUp)
+    private UpsertWriter(TableTarget target, RowBuffer rows, bool owned)
     {
         Target = target;
         _rows = rows;
         _owned = owned;
-        var order = rows.SortedByKey();
-        var repeated = rows.Count - order.Length;
-        _statement = addUp && repeated > 0 ? target.MergeAddedUp : target.Merge;
-        _order = addUp && repeated > 0 ? WithRepeated(order, rows.Count) : order;
+        _order = rows.SortedByKey();
         _rowsPerStatement = (int)Math.Clamp(StatementBytes / Math.Max(1, rows.SizeBytes / rows.Count), 1, _order.Length);
     }
 
@@ -44,11 +40,11 @@ internal sealed class UpsertWriter : IDisposable
             case 0:
                 return null;
             case 1:
-                return new UpsertWriter(target, filled[0], owned: false, addUp: false);
+                return new UpsertWriter(target, filled[0], owned: false);
             default:
                 var all = new RowBuffer(target.Table);
                 filled.ForEach(all.AppendAll);
-                return new UpsertWriter(target, all, owned: true, addUp: false);
+                return new UpsertWriter(target, all, owned: true);
         }
     }
 
@@ -68,9 +64,10 @@ internal sealed class UpsertWriter : IDisposable
             filled.ForEach(sum.MergeFrom);
         }
 
-        // Keys that are one in PostgreSQL can be several in .NET: a class without equality of its own, times that differ by
-        // less than a microsecond. Their deltas must add up, not take each other's place.
-        return new UpsertWriter(target, sum.ToRows(), owned: true, addUp: true) { Totals = totals };
+        var writer = new UpsertWriter(target, sum.ToRows(), owned: true) { Totals = totals };
+        return writer._order.Length == writer._rows.Count
+            ? writer
+            : throw new InvalidOperationException($"The deltas of {target.Table.Name} hold a key twice; writing one of its rows would drop the others.");
     }
 
     public int StatementCount => (_order.Length + _rowsPerStatement - 1) / _rowsPerStatement;
@@ -81,7 +78,7 @@ internal sealed class UpsertWriter : IDisposable
         for (var start = 0; start < _order.Length; start += _rowsPerStatement)
         {
             var rows = _order.AsMemory(start, Math.Min(_rowsPerStatement, _order.Length - start));
-            var command = new NpgsqlBatchCommand(_statement);
+            var command = new NpgsqlBatchCommand(Target.Merge);
             foreach (var column in _rows.Columns)
             {
                 command.Parameters.Add(ArrayParameters.Of(column, rows.Span));
@@ -97,28 +94,5 @@ internal sealed class UpsertWriter : IDisposable
         {
             _rows.Dispose();
         }
-    }
-
-    /// <summary>Every row: first one of each key, in key order, then those that repeat a key.</summary>
-    private static int[] WithRepeated(int[] order, int count)
-    {
-        var all = new int[count];
-        order.CopyTo(all, 0);
-        var placed = new bool[count];
-        foreach (var row in order)
-        {
-            placed[row] = true;
-        }
-
-        var next = order.Length;
-        for (var row = 0; row < count; row++)
-        {
-            if (!placed[row])
-            {
-                all[next++] = row;
-            }
-        }
-
-        return all;
     }
 }
