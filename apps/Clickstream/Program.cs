@@ -8,6 +8,7 @@ var root = new RootCommand("Counts the errors of a click stream: Kafka in, Kafka
     DemoCommand.Create(),
     ProduceCommand.Create(),
     TopologyCommand.Create(),
+    CheckCommand.Create(),
 };
 
 var line = root.Parse(args);

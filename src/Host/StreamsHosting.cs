@@ -66,20 +66,24 @@ public static class StreamsHosting
         return endpoints;
     }
 
+    /// <exception cref="StreamsConfigurationException">It is not set.</exception>
+    internal static string PostgresConnection(IConfiguration configuration) =>
+        configuration.GetConnectionString("Postgres") is { } connection && !string.IsNullOrWhiteSpace(connection)
+            ? connection
+            : throw new StreamsConfigurationException(
+                "ConnectionStrings:Postgres is not set: it says where PostgreSQL is, such as Host=localhost;Database=streams;Username=streams;Password=... "
+                + "(as an environment variable: ConnectionStrings__Postgres).");
+
+    internal static PostgresOptions PostgresLimits(IConfiguration configuration) =>
+        configuration.GetSection($"{StreamsOptions.Section}:Postgres").Get<PostgresOptions>() ?? new PostgresOptions();
+
     private static PostgresStateStore CreateStore(IServiceProvider services)
     {
         var configuration = services.GetRequiredService<IConfiguration>();
-        var connection = configuration.GetConnectionString("Postgres");
-        if (string.IsNullOrWhiteSpace(connection))
-        {
-            throw new StreamsConfigurationException(
-                "ConnectionStrings:Postgres is not set: it says where PostgreSQL is, such as Host=localhost;Database=streams;Username=streams;Password=... "
-                + "(as an environment variable: ConnectionStrings__Postgres).");
-        }
-
+        var connection = PostgresConnection(configuration);
         var application = services.GetRequiredService<IOptions<StreamsOptions>>().Value.ApplicationId;
         var node = services.GetRequiredService<NodeIdentity>().Name;
-        var limits = configuration.GetSection($"{StreamsOptions.Section}:Postgres").Get<PostgresOptions>() ?? new PostgresOptions();
+        var limits = PostgresLimits(configuration);
         var loggers = services.GetRequiredService<ILoggerFactory>();
         return new PostgresStateStore(
             PostgresDataSource.Create(connection, application, node, limits, loggers),

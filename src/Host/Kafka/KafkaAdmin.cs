@@ -60,7 +60,7 @@ internal sealed class KafkaAdmin : IDisposable
         // librdkafka's own broker for tests and demos has no controller and no CreateTopics; it makes topics that are asked for.
         if (await Task.Run(HasController, cancellation) || await Task.Run(AutoCreate, cancellation) is null)
         {
-            await CreateAsync(topic, partitions);
+            await CreateAsync(topic, partitions, validateOnly: false);
         }
 
         // The controller answers before the other brokers have heard of it.
@@ -70,6 +70,17 @@ internal sealed class KafkaAdmin : IDisposable
         {
             using var client = Build(allowAutoCreate: true);
             return PartitionCount(client, topic, cancellation);
+        }
+    }
+
+    /// <summary>Asks whether a topic could be made, and makes none.</summary>
+    /// <exception cref="KafkaFailureException">It could not; the message says what to do.</exception>
+    public async Task TryCreateTopicAsync(string topic, int partitions, CancellationToken cancellation = default)
+    {
+        // A broker without a controller makes topics by itself.
+        if (await Task.Run(HasController, cancellation))
+        {
+            await CreateAsync(topic, partitions, validateOnly: true).WaitAsync(cancellation);
         }
     }
 
@@ -110,13 +121,18 @@ internal sealed class KafkaAdmin : IDisposable
 
     public void Dispose() => _client.Dispose();
 
-    private async Task CreateAsync(string topic, int partitions)
+    private async Task CreateAsync(string topic, int partitions, bool validateOnly)
     {
         var specification = new TopicSpecification { Name = topic, NumPartitions = partitions, ReplicationFactor = BrokersDefault };
         try
         {
-            await _client.CreateTopicsAsync([specification], new CreateTopicsOptions { RequestTimeout = Timeout, OperationTimeout = Timeout });
-            _logger.TopicCreated(topic, partitions);
+            await _client.CreateTopicsAsync(
+                [specification],
+                new CreateTopicsOptions { RequestTimeout = Timeout, OperationTimeout = Timeout, ValidateOnly = validateOnly });
+            if (!validateOnly)
+            {
+                _logger.TopicCreated(topic, partitions);
+            }
         }
         catch (CreateTopicsException e) when (e.Results[0].Error.Code == ErrorCode.TopicAlreadyExists)
         {

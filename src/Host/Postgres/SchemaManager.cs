@@ -54,10 +54,48 @@ internal sealed class SchemaManager
             shape = await DatabaseShape.ReadAsync(connection, transaction, _tables, cancellation);
         }
 
-        Check(shape);
+        CheckTables(shape);
+        CheckRights(shape);
         await RecordTopologyAsync(connection, transaction, cancellation);
         await transaction.CommitAsync(cancellation);
         PostgresLog.Prepared(_logger, shape.Version, _application, _tables.Count);
+    }
+
+    /// <summary>Looks at everything as <see cref="PrepareAsync"/> would, and changes nothing.</summary>
+    public async Task<SchemaReport> InspectAsync(NpgsqlConnection connection, CancellationToken cancellation)
+    {
+        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellation);
+        var shape = await DatabaseShape.ReadAsync(connection, transaction, _tables, cancellation);
+        return new(
+            shape.Version,
+            shape.Database,
+            shape.Role,
+            _tables.Count,
+            [.. _tables.Where(t => shape.Table(t) is null).Select(t => t.QuotedName)],
+            ProblemOf(() =>
+            {
+                CheckServer(shape);
+                CheckTables(shape);
+            }),
+            ProblemOf(() =>
+            {
+                var (schemas, tables) = Missing(shape);
+                CheckMayCreate(shape, schemas, tables);
+                CheckRights(shape);
+            }));
+
+        static string? ProblemOf(Action check)
+        {
+            try
+            {
+                check();
+                return null;
+            }
+            catch (Exception e) when (e is SchemaMismatchException or MissingRightsException)
+            {
+                return e.Message;
+            }
+        }
     }
 
     private static void CheckServer(DatabaseShape shape)
@@ -90,15 +128,14 @@ internal sealed class SchemaManager
     private async Task<bool> CreateMissingAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, DatabaseShape shape, CancellationToken cancellation)
     {
-        var schemas = _tables.Select(t => t.Schema).Distinct().Where(s => shape.Schema(s) is null).ToList();
-        var tables = _tables.Where(t => shape.Table(t) is null).ToList();
-        string[] statements = [.. schemas.Select(SchemaSql.CreateSchema), .. tables.Select(SchemaSql.CreateTable)];
+        var (schemas, tables) = Missing(shape);
+        var statements = Statements(schemas, tables);
         if (statements.Length == 0)
         {
             return false;
         }
 
-        CheckMayCreate(shape, schemas, tables, statements);
+        CheckMayCreate(shape, schemas, tables);
         await using var batch = new NpgsqlBatch(connection, transaction);
         foreach (var statement in statements)
         {
@@ -110,7 +147,14 @@ internal sealed class SchemaManager
         return true;
     }
 
-    private static void CheckMayCreate(DatabaseShape shape, List<string> schemas, List<TableDefinition> tables, string[] statements)
+    private (List<string> Schemas, List<TableDefinition> Tables) Missing(DatabaseShape shape) => (
+        _tables.Select(t => t.Schema).Distinct().Where(s => shape.Schema(s) is null).ToList(),
+        _tables.Where(t => shape.Table(t) is null).ToList());
+
+    private static string[] Statements(List<string> schemas, List<TableDefinition> tables) =>
+        [.. schemas.Select(SchemaSql.CreateSchema), .. tables.Select(SchemaSql.CreateTable)];
+
+    private static void CheckMayCreate(DatabaseShape shape, List<string> schemas, List<TableDefinition> tables)
     {
         var grants = new List<string>();
         if (schemas.Count > 0 && !shape.MayCreateSchemas)
@@ -132,33 +176,38 @@ internal sealed class SchemaManager
                 $"In the database {Identifiers.Quote(shape.Database)} the role {Identifiers.Quote(shape.Role)} may not create what is missing. Either allow it:\n"
                 + $"{string.Join('\n', grants)}\n"
                 + "or let an administrator create it, and grant the rights with docs/postgres-role.sql:\n"
-                + string.Join('\n', statements.Select(s => $"{s};")));
+                + string.Join('\n', Statements(schemas, tables).Select(s => $"{s};")));
         }
     }
 
-    private void Check(DatabaseShape shape)
+    /// <summary>Those tables that exist.</summary>
+    private void CheckTables(DatabaseShape shape)
+    {
+        var differences = _tables
+            .SelectMany(table => shape.Table(table) is { } existing ? SchemaComparer.Compare(table, existing) : [])
+            .ToList();
+        if (differences.Count > 0)
+        {
+            throw new SchemaMismatchException(SchemaComparer.Describe(differences));
+        }
+    }
+
+    /// <summary>To those schemas and tables that exist.</summary>
+    private void CheckRights(DatabaseShape shape)
     {
         var grants = new List<string>();
-        foreach (var schema in _tables.Select(t => t.Schema).Distinct().Where(s => shape.Schema(s) is not { MayUse: true }))
+        foreach (var schema in _tables.Select(t => t.Schema).Distinct().Where(s => shape.Schema(s) is { MayUse: false }))
         {
             grants.Add(SchemaSql.Grant(["USAGE"], $"SCHEMA {Identifiers.Quote(schema)}", shape.Role));
         }
 
-        var differences = new List<SchemaDifference>();
         foreach (var table in _tables)
         {
-            var existing = shape.Table(table)!;
-            differences.AddRange(SchemaComparer.Compare(table, existing));
-            var missing = table.Rights.Except(existing.Rights).ToList();
+            var missing = shape.Table(table) is { } existing ? table.Rights.Except(existing.Rights).ToList() : [];
             if (missing.Count > 0)
             {
                 grants.Add(SchemaSql.Grant(missing, table.QuotedName, shape.Role));
             }
-        }
-
-        if (differences.Count > 0)
-        {
-            throw new SchemaMismatchException(SchemaComparer.Describe(differences));
         }
 
         if (grants.Count > 0)
