@@ -64,7 +64,7 @@ public sealed class StreamsOptions
     public TimeSpan MaxFuture { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>
-    /// Key and value of a record together, in bytes; larger records are dead letters. At most what the output topics take
+    /// Key and value of a record together (and its headers, where it is forwarded), in bytes; larger records are dead letters. At most what the output topics take
     /// (<c>max.message.bytes</c>). Default: 1,000,000, what Kafka's clients send by default.
     /// </summary>
     [Range(1024, 100 * 1024 * 1024)]

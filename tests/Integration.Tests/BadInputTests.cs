@@ -51,10 +51,12 @@ public sealed class BadInputTests(TestKafka kafka, TestPostgres postgres)
     {
         await using var job = await Job.CreateAsync(kafka, postgres, partitions: 1);
         await using var node = await job.StartReadyAsync();
+        var headers = new byte[1_500_000];
+        new Random(1).NextBytes(headers);
         await TopicWriter.WriteAsync(kafka.BootstrapServers, job.Clicks,
         [
             TestMessage.Of("before", Click(500, "/before")),
-            TestMessage.Of("large", Click(500, "/large")) with { Headers = [new("trace", new byte[1_500_000])] },
+            TestMessage.Of("large", Click(500, "/large")) with { Headers = [new("trace", headers)] },
             TestMessage.Of("after", Click(500, "/after")),
         ]);
         await job.WaitUntilCommittedAsync(3);

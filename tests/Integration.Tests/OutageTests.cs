@@ -25,24 +25,24 @@ public sealed class OutageTests(TestKafka sharedKafka, TestPostgres sharedPostgr
         var node = job.Start();
         await node.WaitUntilNotReadyAsync("Kafka");
         await StaysAsync(node, ready: false);
-        Assert.Equal((1, 0), Changes(node, "Kafka"));
+        await ChangesAsync(node, "Kafka", waiting: 1, up: 0);
         await kafka.StartAsync();
         await node.WaitUntilReadyAsync();
         await job.WaitUntilCommittedAsync(Records);
-        Assert.Equal((1, 1), Changes(node, "Kafka"));
+        await ChangesAsync(node, "Kafka", waiting: 1, up: 1);
 
         await using var feed = new Feed(job, clicks, perSecond: 500);
         await job.WaitUntilCommittedAsync(Records + 500);
         await kafka.StopAsync();
         await node.WaitUntilNotReadyAsync("Kafka");
         await StaysAsync(node, ready: false);
-        Assert.Equal((2, 1), Changes(node, "Kafka"));
+        await ChangesAsync(node, "Kafka", waiting: 2, up: 1);
         await kafka.StartAsync();
         await node.WaitUntilReadyAsync();
         await job.WaitUntilCommittedAsync(Records + feed.Written + 1);
         var written = Records + await feed.StopAsync();
         await job.WaitUntilCommittedAsync(written);
-        Assert.Equal((2, 2), Changes(node, "Kafka"));
+        await ChangesAsync(node, "Kafka", waiting: 2, up: 2);
         await Exactly.AllAfterCrashesAsync(job);
         Assert.Equal(0, await node.StopAsync(Patience.Short));
     }
@@ -59,18 +59,18 @@ public sealed class OutageTests(TestKafka sharedKafka, TestPostgres sharedPostgr
         var node = job.Start();
         await node.WaitUntilNotReadyAsync("Postgres");
         await StaysAsync(node, ready: false);
-        Assert.Equal((1, 0), Changes(node, "Postgres"));
+        await ChangesAsync(node, "Postgres", waiting: 1, up: 0);
         await postgres.StartAgainAsync(Cancel);
         await node.WaitUntilReadyAsync();
         await job.WaitUntilCommittedAsync(Records);
-        Assert.Equal((1, 1), Changes(node, "Postgres"));
+        await ChangesAsync(node, "Postgres", waiting: 1, up: 1);
 
         await using var feed = new Feed(job, clicks, perSecond: 500);
         await job.WaitUntilCommittedAsync(Records + 500);
         await GoAwayAsync(postgres, node, immediate: true);
-        Assert.Equal((2, 2), Changes(node, "Postgres"));
+        await ChangesAsync(node, "Postgres", waiting: 2, up: 2);
         await GoAwayAsync(postgres, node, immediate: false);
-        Assert.Equal((3, 3), Changes(node, "Postgres"));
+        await ChangesAsync(node, "Postgres", waiting: 3, up: 3);
         var written = Records + await feed.StopAsync();
         await job.WaitUntilCommittedAsync(written);
         await Exactly.AllAfterCrashesAsync(job);
@@ -98,7 +98,13 @@ public sealed class OutageTests(TestKafka sharedKafka, TestPostgres sharedPostgr
         }
     }
 
-    /// <summary>How often the node has said that it waits for a server, and that the server is up.</summary>
-    private static (int Waiting, int Up) Changes(Node node, string dependency) =>
-        (node.CountLines($"{dependency}: waiting."), node.CountLines($"{dependency}: up."));
+    /// <summary>The node has said exactly so often that it waits for a server, and that the server is up.</summary>
+    private static async Task ChangesAsync(Node node, string dependency, int waiting, int up)
+    {
+        // A state is seen a moment before its line.
+        await Eventually.True(() => Count("waiting") >= waiting && Count("up") >= up, Patience.Short, $"{dependency} was waited for {waiting} times and up {up} times");
+        Assert.True((waiting, up) == (Count("waiting"), Count("up")), $"{dependency}: {Count("waiting")} times waiting, {Count("up")} times up:\n{node.Output}");
+
+        int Count(string state) => node.CountLines($"{dependency}: {state}.");
+    }
 }

@@ -66,6 +66,40 @@ public sealed class TwoNodesTests(TestKafka kafka, TestPostgres postgres, ITestO
         await Exactly.AllAfterCrashesAsync(job);
     }
 
+    [Fact]
+    public async Task a_node_that_stood_still_in_the_middle_of_a_commit_writes_nothing_when_it_wakes()
+    {
+        await using var job = await Job.CreateAsync(kafka, postgres, Partitions);
+        job.Settings["Streams__Postgres__IdleInTransactionTimeout"] = "00:00:05";
+
+        // The broker is not to end the sleeper's transaction; that would be a second safeguard.
+        job.Settings["Kafka__Producer__transaction_timeout_ms"] = "120000";
+        var clicks = new TestClicks(9, Partitions);
+        var sleeper = await job.StartReadyAsync();
+        await TopicWriter.WriteAsync(kafka.BootstrapServers, job.Clicks, clicks.Take(1_000));
+        await job.WaitUntilCommittedAsync(1_000);
+
+        await using (await job.LockCountsAsync())
+        {
+            await TopicWriter.WriteAsync(kafka.BootstrapServers, job.Clicks, clicks.Take(1_000));
+            await job.WaitUntilNodesWaitForLocksAsync();
+            sleeper.Signal(ProcessSignal.Stop);
+        }
+
+        // What the sleeper asked for is done, and the answer waits for it; but its transaction is ended after a while.
+        var other = await job.StartReadyAsync();
+        await job.WaitUntilCommittedAsync(2_000);
+        sleeper.Signal(ProcessSignal.Continue);
+        await Eventually.True(
+            () => sleeper.CountLines("Lost ") + sleeper.CountLines("Fenced off ") > 0, Patience.Long, "the node notices that it was taken over");
+        await SharedByTwoAsync(job);
+        await TopicWriter.WriteAsync(kafka.BootstrapServers, job.Clicks, clicks.Take(1_000));
+        await job.WaitUntilCommittedAsync(3_000);
+        Assert.Equal(0, await sleeper.StopAsync(Patience.Short));
+        Assert.Equal(0, await other.StopAsync(Patience.Short));
+        await Exactly.AllAfterCrashesAsync(job);
+    }
+
     private static async Task<Node> StartSecondAsync(Job job)
     {
         await job.WaitUntilCommittedAsync(1);

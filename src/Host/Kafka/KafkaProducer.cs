@@ -204,6 +204,9 @@ internal sealed unsafe class KafkaProducer : IDisposable
             {
                 Partition = new TopicPartition(topic, -1),
                 Fatal = failure.Fatal || _events.Fatal,
+
+                // A transaction that has failed on its way takes no more records, and says only that.
+                RequiresAbort = failure.RequiresAbort || (Transactions is not null && failure.Code == ErrorCode.Local_State && !_events.Fatal),
             });
         }
     }

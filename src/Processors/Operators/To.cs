@@ -126,11 +126,15 @@ internal sealed class SinkNode<TKey, TValue>(Stream<TKey, TValue> stream, string
                     _node._valueCodec!.Encode(record.Value, bytes);
                 }
 
-                if (bytes.Length - start > Context.Options.MaxRecordBytes)
+                // Brokers count headers, too; a record that one refuses would stop the whole cycle.
+                _headers.Clear();
+                source.CopyHeaders(index, _headers);
+                var size = bytes.Length - start + _headers.Packed.Length;
+                if (size > Context.Options.MaxRecordBytes)
                 {
                     throw new RecordRejectedException(string.Create(
                         CultureInfo.InvariantCulture,
-                        $"The record for topic {_node.Topic} has {bytes.Length - start} bytes; Streams:MaxRecordBytes allows {Context.Options.MaxRecordBytes}."));
+                        $"The record for topic {_node.Topic} has {size} bytes; Streams:MaxRecordBytes allows {Context.Options.MaxRecordBytes}."));
                 }
 
                 // Only now: what is refused here was refused when it was sent, and must be again.
@@ -140,8 +144,6 @@ internal sealed class SinkNode<TKey, TValue>(Stream<TKey, TValue> stream, string
                     return;
                 }
 
-                _headers.Clear();
-                source.CopyHeaders(index, _headers);
                 AddOrigin(offset);
                 var timestamp = source.TimestampMs(index) ?? (record.Time.Ticks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMillisecond;
                 outputs.Close(start, keyLength, hasKey, hasValue, timestamp, _headers.Packed);

@@ -160,6 +160,26 @@ internal sealed class Job : IAsyncDisposable
         return new Snapshot(partitions, reader.GetInt64(0));
     }
 
+    /// <summary>Keeps every node from writing counts until it is disposed.</summary>
+    public async Task<IAsyncDisposable> LockCountsAsync()
+    {
+        var connection = await _data.OpenConnectionAsync();
+        await using var command = new NpgsqlCommand($"BEGIN; LOCK TABLE {Schema}.error_counts IN SHARE ROW EXCLUSIVE MODE", connection);
+        await command.ExecuteNonQueryAsync();
+        return connection;
+    }
+
+    /// <summary>Waits until a node is in the middle of a commit that waits for a lock.</summary>
+    public Task WaitUntilNodesWaitForLocksAsync() => Eventually.True(
+        async () =>
+        {
+            await using var command = _data.CreateCommand(
+                "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name LIKE 'streams/%' AND wait_event_type = 'Lock' AND datname = current_database()");
+            return (bool)(await command.ExecuteScalarAsync())!;
+        },
+        Patience.Short,
+        "a node waits for a lock");
+
     /// <summary>Whether the node has made the job's tables yet.</summary>
     public async Task<bool> HasTablesAsync()
     {
