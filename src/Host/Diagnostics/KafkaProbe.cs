@@ -24,7 +24,7 @@ internal sealed class KafkaProbe(KafkaSettings settings, string application) : I
     /// <returns>How many there are.</returns>
     public Task<int> ReachAsync(CancellationToken cancellation) => Run(() =>
     {
-        _admin = new AdminClientBuilder(settings.Admin(ClientId)).SetErrorHandler((_, error) => Mention(error)).SetLogHandler((_, _) => { }).Build();
+        _admin = new AdminClientBuilder(settings.Admin(ClientId)).SetErrorHandler((_, error) => Mention(error)).SetLogHandler((_, line) => Mention(line)).Build();
         var deadline = Environment.TickCount64 + Patience.TotalMilliseconds;
         while (true)
         {
@@ -59,6 +59,11 @@ internal sealed class KafkaProbe(KafkaSettings settings, string application) : I
                 {
                     return true;
                 }
+            }
+            catch (ConsumeException e) when (e.Error.Code == ErrorCode.GroupAuthorizationFailed)
+            {
+                // No matter for reading; the group has a check of its own, which would only run out of time.
+                Mention(e.Error);
             }
             catch (ConsumeException e)
             {
@@ -109,6 +114,16 @@ internal sealed class KafkaProbe(KafkaSettings settings, string application) : I
         }
     }
 
+    /// <summary>Why a connection was closed, a wrong security.protocol among other things, is only said in the log.</summary>
+    private void Mention(LogMessage line)
+    {
+        if (line.Facility == "FAIL")
+        {
+            var textStart = line.Message.IndexOf("]: ", StringComparison.Ordinal);
+            Mention(new Error(ErrorCode.Local_Transport, textStart < 0 ? line.Message : line.Message[(textStart + 3)..]));
+        }
+    }
+
     /// <summary>Whether waiting longer would change nothing: refused, or no address left to try.</summary>
     private bool IsHopeless()
     {
@@ -122,10 +137,10 @@ internal sealed class KafkaProbe(KafkaSettings settings, string application) : I
     {
         lock (_lock)
         {
-            // That all brokers are down, or that time ran out, says least.
+            // That all brokers are down, or that time ran out, says least; an error code's own name ("Local: ...") little more.
             var cause = _mentioned.Append(last).MinBy(e =>
                 KafkaFailure.Classify(e.Code) is KafkaFailureKind.Unauthenticated or KafkaFailureKind.Unauthorized ? 0
-                : e.Code is ErrorCode.Local_Resolve or ErrorCode.Local_Transport && e.Reason.Contains(": ", StringComparison.Ordinal) ? 1
+                : e.Code is ErrorCode.Local_Resolve or ErrorCode.Local_Transport && !e.Reason.StartsWith("Local: ", StringComparison.Ordinal) ? 1
                 : e.Code is ErrorCode.Local_AllBrokersDown or ErrorCode.Local_TimedOut ? 3
                 : 2)!;
             return new(doing, KafkaFailure.Of(cause.Code, cause.Reason));

@@ -19,7 +19,7 @@ public sealed class StreamsCheckTests(TestPostgres postgres, TestKafka kafka)
         var builder = new StreamBuilder();
         var values = builder.Stream(_input, Codecs.Utf8, Codecs.Utf8);
         values.To(_output);
-        values.Map((_, value) => (value, new Row(value))).ToTable("rows");
+        values.MapValues(value => new Row(value)).ToTable("rows");
         return builder.Build();
     }
 
