@@ -222,6 +222,10 @@ internal sealed class KafkaSettings
         // Brokers come back sooner than after librdkafka's ten seconds, and they close idle connections without any harm.
         properties.Default("reconnect.backoff.max.ms", "2000");
         properties.Default("log.connection.close", "false");
+
+        // From 2.11 on, a client whose brokers are all away starts anew from the bootstrap servers, without any pause in
+        // between: some thirty failed connections a second. The brokers it knows are tried again either way.
+        properties.Default("metadata.recovery.strategy", "none");
         return properties;
     }
 

@@ -1,9 +1,10 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Streams.Hosting.Kafka;
+using TestKit;
 
-namespace Host.Tests.Kafka;
+namespace Streams.Hosting.Tests.Kafka;
 
-public sealed class KafkaAdminTests(KafkaUnderTest kafka)
+public sealed class KafkaAdminTests(TestKafka kafka)
 {
     private KafkaAdmin Admin() => new(kafka.Settings(), "tests", NullLogger.Instance);
 
@@ -12,7 +13,7 @@ public sealed class KafkaAdminTests(KafkaUnderTest kafka)
     {
         Assert.SkipWhen(kafka.MakesTopicsUnasked, "this mock cluster makes topics unasked");
         using var admin = Admin();
-        var topic = KafkaUnderTest.UniqueName("absent");
+        var topic = TestKafka.UniqueName("absent");
         for (var i = 0; i < 3; i++)
         {
             Assert.Null(await admin.PartitionCountAsync(topic, TestContext.Current.CancellationToken));
@@ -24,7 +25,7 @@ public sealed class KafkaAdminTests(KafkaUnderTest kafka)
     {
         using var admin = Admin();
         var cancel = TestContext.Current.CancellationToken;
-        var topic = KafkaUnderTest.UniqueName("made");
+        var topic = TestKafka.UniqueName("made");
 
         // The mock cluster makes topics with four partitions, whatever is asked for.
         var expected = kafka.IsReal ? 3 : 4;
@@ -40,7 +41,7 @@ public sealed class KafkaAdminTests(KafkaUnderTest kafka)
         using var admin = Admin();
         using var other = Admin();
         var cancel = TestContext.Current.CancellationToken;
-        var topic = KafkaUnderTest.UniqueName("awaited");
+        var topic = TestKafka.UniqueName("awaited");
         var waiting = admin.WaitForTopicAsync(topic, cancel);
         Assert.Null(await admin.PartitionCountAsync(topic, cancel));
         Assert.False(waiting.IsCompleted);
@@ -72,7 +73,7 @@ public sealed class KafkaAdminTests(KafkaUnderTest kafka)
     {
         Assert.SkipUnless(kafka.IsReal, "the mock cluster counts partitions by itself");
         using var admin = Admin();
-        var topic = KafkaUnderTest.UniqueName("impossible");
+        var topic = TestKafka.UniqueName("impossible");
         var thrown = await Assert.ThrowsAsync<KafkaFailureException>(
             () => admin.EnsureTopicAsync(topic, 0, TestContext.Current.CancellationToken));
         Assert.StartsWith($"Creating topic {topic} failed: ", thrown.Message, StringComparison.Ordinal);

@@ -3,21 +3,22 @@ using System.Text;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
 using Streams.Hosting.Kafka;
+using TestKit;
 using TopicPartition = Streams.Processors.TopicPartition;
 
-namespace Host.Tests.Kafka;
+namespace Streams.Hosting.Tests.Kafka;
 
-public sealed class KafkaConsumerTests(KafkaUnderTest kafka)
+public sealed class KafkaConsumerTests(TestKafka kafka)
 {
     private static string[] Numbers(int count, string prefix = "") => [.. Enumerable.Range(0, count).Select(i => $"{prefix}{i}")];
 
     private Reader Read(string topic, params (string, string)[] properties) =>
-        new(kafka.Settings(properties), KafkaUnderTest.UniqueName("group"), topic);
+        new(kafka.Settings(properties), TestKafka.UniqueName("group"), topic);
 
     [Fact]
     public async Task records_of_each_partition_come_in_offset_order()
     {
-        var topic = await kafka.CreateTopicAsync(3);
+        var topic = await kafka.NewTopicAsync(3);
         for (var p = 0; p < 3; p++)
         {
             await Writer.WriteAsync(kafka, new(topic, p), Numbers(12_000, $"{p}/"));
@@ -39,7 +40,7 @@ public sealed class KafkaConsumerTests(KafkaUnderTest kafka)
     [Fact]
     public async Task keys_values_headers_and_timestamps_arrive_as_they_were_written()
     {
-        var partition = new TopicPartition(await kafka.CreateTopicAsync(1), 0);
+        var partition = new TopicPartition(await kafka.NewTopicAsync(1), 0);
         var headers = new Headers
         {
             { "origin", Encoding.UTF8.GetBytes("clicks-0@7") },
@@ -77,12 +78,7 @@ public sealed class KafkaConsumerTests(KafkaUnderTest kafka)
     public async Task a_record_of_two_megabytes_is_read_and_does_not_hold_up_the_others()
     {
         Assert.SkipUnless(kafka.IsReal, "the mock cluster keeps at most 5 MB and answers large fetches differently");
-        var topic = KafkaUnderTest.UniqueName("large");
-        using (var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.BootstrapServers }).Build())
-        {
-            await admin.CreateTopicsAsync([new() { Name = topic, NumPartitions = 1, Configs = new() { ["max.message.bytes"] = "5000000" } }]);
-        }
-
+        var topic = await kafka.NewTopicAsync(1, new Dictionary<string, string> { ["max.message.bytes"] = "5000000" });
         var large = new byte[2_000_000];
         new Random(5).NextBytes(large);
         await Writer.WriteAsync(
@@ -103,7 +99,7 @@ public sealed class KafkaConsumerTests(KafkaUnderTest kafka)
     [Fact]
     public async Task a_paused_partition_is_silent_and_goes_on_where_it_stopped()
     {
-        var topic = await kafka.CreateTopicAsync(2);
+        var topic = await kafka.NewTopicAsync(2);
         var (paused, other) = (new TopicPartition(topic, 0), new TopicPartition(topic, 1));
         await Writer.WriteAsync(kafka, paused, Numbers(20_000));
         using var reader = Read(topic);
@@ -124,7 +120,7 @@ public sealed class KafkaConsumerTests(KafkaUnderTest kafka)
     [Fact]
     public async Task seeking_back_reads_again_from_that_offset()
     {
-        var partition = new TopicPartition(await kafka.CreateTopicAsync(1), 0);
+        var partition = new TopicPartition(await kafka.NewTopicAsync(1), 0);
         await Writer.WriteAsync(kafka, partition, Numbers(10_000));
         using var reader = Read(partition.Topic);
         reader.PollUntil(() => reader.Records.Count > 0, "the first records");
@@ -144,7 +140,7 @@ public sealed class KafkaConsumerTests(KafkaUnderTest kafka)
     [Fact]
     public async Task seeking_a_paused_partition_counts_when_it_is_resumed()
     {
-        var partition = new TopicPartition(await kafka.CreateTopicAsync(1), 0);
+        var partition = new TopicPartition(await kafka.NewTopicAsync(1), 0);
         await Writer.WriteAsync(kafka, partition, Numbers(1_000));
         using var reader = Read(partition.Topic);
         reader.ReadCount(1_000);
@@ -162,7 +158,7 @@ public sealed class KafkaConsumerTests(KafkaUnderTest kafka)
     [Fact]
     public async Task reading_starts_where_the_listener_says()
     {
-        var partition = new TopicPartition(await kafka.CreateTopicAsync(1), 0);
+        var partition = new TopicPartition(await kafka.NewTopicAsync(1), 0);
         await Writer.WriteAsync(kafka, partition, Numbers(100));
         using var reader = Read(partition.Topic).StartAt(partition, 97);
         reader.ReadCount(3);
@@ -174,7 +170,7 @@ public sealed class KafkaConsumerTests(KafkaUnderTest kafka)
     [Fact]
     public async Task an_offset_out_of_range_is_told_and_the_other_partitions_go_on()
     {
-        var topic = await kafka.CreateTopicAsync(2);
+        var topic = await kafka.NewTopicAsync(2);
         var (gone, good) = (new TopicPartition(topic, 0), new TopicPartition(topic, 1));
         await Writer.WriteAsync(kafka, gone, Numbers(10));
         await Writer.WriteAsync(kafka, good, Numbers(10));
@@ -196,7 +192,7 @@ public sealed class KafkaConsumerTests(KafkaUnderTest kafka)
     [Fact]
     public async Task what_the_listener_throws_comes_out_of_poll_and_the_consumer_can_be_closed()
     {
-        var topic = await kafka.CreateTopicAsync(1);
+        var topic = await kafka.NewTopicAsync(1);
         await Writer.WriteAsync(kafka, new(topic, 0), Numbers(10));
         var reader = Read(topic);
         reader.OnAssigned = () => throw new TimeoutException("the database is away");
@@ -212,7 +208,7 @@ public sealed class KafkaConsumerTests(KafkaUnderTest kafka)
     [Fact]
     public async Task batches_stay_readable_after_the_consumer_is_closed()
     {
-        var partition = new TopicPartition(await kafka.CreateTopicAsync(1), 0);
+        var partition = new TopicPartition(await kafka.NewTopicAsync(1), 0);
         await Writer.WriteAsync(kafka, partition, Numbers(100));
         var reader = Read(partition.Topic);
         var batches = new List<NativeRecordBatch>();
@@ -238,7 +234,7 @@ public sealed class KafkaConsumerTests(KafkaUnderTest kafka)
     [Fact]
     public async Task committed_offsets_can_be_read_back()
     {
-        var topic = await kafka.CreateTopicAsync(2);
+        var topic = await kafka.NewTopicAsync(2);
         var (first, second) = (new TopicPartition(topic, 0), new TopicPartition(topic, 1));
         using var reader = Read(topic);
         reader.PollUntil(() => reader.Owned.Count == 2, "the assignment");
@@ -255,7 +251,7 @@ public sealed class KafkaConsumerTests(KafkaUnderTest kafka)
     [Fact]
     public async Task waking_ends_a_poll_that_waits()
     {
-        var topic = await kafka.CreateTopicAsync(1);
+        var topic = await kafka.NewTopicAsync(1);
         using var reader = Read(topic);
         reader.PollUntil(() => reader.Owned.Count == 1, "the assignment");
         var started = Stopwatch.GetTimestamp();
@@ -267,7 +263,7 @@ public sealed class KafkaConsumerTests(KafkaUnderTest kafka)
     [Fact]
     public async Task one_record_does_not_wait_for_the_poll_to_time_out()
     {
-        var topic = await kafka.CreateTopicAsync(1);
+        var topic = await kafka.NewTopicAsync(1);
         using var reader = Read(topic);
         reader.PollUntil(() => reader.Owned.Count == 1, "the assignment");
         reader.PollFor(TimeSpan.FromMilliseconds(500));
@@ -293,6 +289,28 @@ public sealed class KafkaConsumerTests(KafkaUnderTest kafka)
 
         var failure = Assert.Single(failures, f => f.Code == ErrorCode.Local_AllBrokersDown);
         Assert.Equal(KafkaFailureKind.Transient, failure.Kind);
+    }
+
+    [Fact]
+    public async Task a_broker_that_goes_and_comes_back_is_read_on_and_told_of_without_a_flood()
+    {
+        Assert.SkipUnless(kafka.CanStop, "this Kafka is not the tests' own to stop");
+        await using var own = await TestKafka.StartOwnAsync();
+        var partition = new TopicPartition(await own.NewTopicAsync(1), 0);
+        await Writer.WriteAsync(own, partition, Numbers(1_000));
+        using var reader = new Reader(own.Settings(), "group", partition.Topic);
+        reader.ReadCount(1_000);
+
+        await own.StopAsync();
+        reader.PollUntil(() => reader.Failures.Exists(f => f.Code == ErrorCode.Local_AllBrokersDown), "the news");
+        reader.PollFor(TimeSpan.FromSeconds(3));
+        Assert.All(reader.Failures, f => Assert.Equal(KafkaFailureKind.Transient, f.Kind));
+        Assert.InRange(reader.Failures.Count, 1, 25);
+
+        await own.StartAsync();
+        await Writer.WriteAsync(own, partition, Numbers(1_000));
+        reader.ReadCount(2_000);
+        Assert.Equal([.. Numbers(1_000), .. Numbers(1_000)], reader.Records.Select(r => r.Text));
     }
 
     private sealed class NoListener : IRebalanceListener

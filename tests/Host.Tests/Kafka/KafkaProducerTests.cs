@@ -3,11 +3,12 @@ using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
 using Streams.Hosting.Kafka;
 using Streams.Processors;
+using TestKit;
 using TopicPartition = Streams.Processors.TopicPartition;
 
-namespace Host.Tests.Kafka;
+namespace Streams.Hosting.Tests.Kafka;
 
-public sealed class KafkaProducerTests(KafkaUnderTest kafka)
+public sealed class KafkaProducerTests(TestKafka kafka)
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -18,7 +19,7 @@ public sealed class KafkaProducerTests(KafkaUnderTest kafka)
         _ => { },
         NullLogger.Instance);
 
-    private Reader Read(string topic) => new(kafka.Settings(), KafkaUnderTest.UniqueName("group"), topic);
+    private Reader Read(string topic) => new(kafka.Settings(), TestKafka.UniqueName("group"), topic);
 
     private static OutputBuffer Buffer(string topic, params string[] values)
     {
@@ -34,7 +35,7 @@ public sealed class KafkaProducerTests(KafkaUnderTest kafka)
     [Fact]
     public async Task records_arrive_with_key_value_headers_and_timestamp()
     {
-        var topic = await kafka.CreateTopicAsync(1);
+        var topic = await kafka.NewTopicAsync(1);
         using var headers = new HeaderList();
         headers.Add("origin"u8, "clicks-0@7"u8);
         headers.Add("none"u8, [], hasValue: false);
@@ -66,7 +67,7 @@ public sealed class KafkaProducerTests(KafkaUnderTest kafka)
     [Fact]
     public async Task keys_land_where_javas_clients_put_them()
     {
-        var topic = await kafka.CreateTopicAsync(10);
+        var topic = await kafka.NewTopicAsync(10);
         string[] keys = ["a", "abc", "10.0.0.1", "192.168.17.4", "/cart", ""];
         using var producer = Producer();
         using var buffer = Buffer(topic, keys);
@@ -82,7 +83,7 @@ public sealed class KafkaProducerTests(KafkaUnderTest kafka)
     [Fact]
     public async Task a_full_queue_is_waited_for_and_order_is_kept()
     {
-        var topic = await kafka.CreateTopicAsync(1);
+        var topic = await kafka.NewTopicAsync(1);
         string[] values = [.. Enumerable.Range(0, 30_000).Select(i => $"{i}")];
         using var buffer = Buffer(topic, values);
         using var producer = Producer(null, ("queue.buffering.max.messages", "1000"));
@@ -116,7 +117,7 @@ public sealed class KafkaProducerTests(KafkaUnderTest kafka)
     public async Task flushing_tells_which_deliveries_failed_and_then_starts_afresh()
     {
         Assert.SkipUnless(kafka.IsReal, "the mock cluster takes records of any size");
-        var topic = await kafka.CreateTopicAsync(1);
+        var topic = await kafka.NewTopicAsync(1);
         using var producer = Producer();
         using var large = new OutputBuffer(topic);
         var noise = new byte[4_000_000];
@@ -151,7 +152,7 @@ public sealed class KafkaProducerTests(KafkaUnderTest kafka)
     [Fact]
     public async Task sending_allocates_nothing_per_record()
     {
-        var topic = await kafka.CreateTopicAsync(1);
+        var topic = await kafka.NewTopicAsync(1);
         using var headers = new HeaderList();
         headers.Add("origin"u8, "clicks-0@7"u8);
         using var buffer = new OutputBuffer(topic);

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using Streams.Hosting.Kafka;
 
-namespace Host.Tests.Kafka;
+namespace Streams.Hosting.Tests.Kafka;
 
 public sealed class KafkaSettingsTests
 {

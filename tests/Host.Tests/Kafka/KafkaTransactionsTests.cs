@@ -2,10 +2,11 @@ using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Streams.Hosting.Kafka;
 using Streams.Processors;
+using TestKit;
 
-namespace Host.Tests.Kafka;
+namespace Streams.Hosting.Tests.Kafka;
 
-public sealed class KafkaTransactionsTests(KafkaUnderTest kafka)
+public sealed class KafkaTransactionsTests(TestKafka kafka)
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -24,8 +25,8 @@ public sealed class KafkaTransactionsTests(KafkaUnderTest kafka)
     public async Task what_is_aborted_is_never_read()
     {
         Assert.SkipUnless(kafka.IsReal, "the mock cluster writes no commit and abort markers");
-        var topic = await kafka.CreateTopicAsync(1);
-        using var producer = Producer(KafkaUnderTest.UniqueName("tx"));
+        var topic = await kafka.NewTopicAsync(1);
+        using var producer = Producer(TestKafka.UniqueName("tx"));
         var transactions = producer.Transactions!;
         transactions.Initialize(Time);
         foreach (var (value, commit) in new[] { ("a", true), ("b", false), ("c", true) })
@@ -43,7 +44,7 @@ public sealed class KafkaTransactionsTests(KafkaUnderTest kafka)
             }
         }
 
-        using var reader = new Reader(kafka.Settings(), KafkaUnderTest.UniqueName("group"), topic);
+        using var reader = new Reader(kafka.Settings(), TestKafka.UniqueName("group"), topic);
         reader.ReadCount(2);
         reader.PollFor(TimeSpan.FromMilliseconds(500));
         Assert.Equal(["a", "c"], reader.Records.Select(r => r.Text));
@@ -53,7 +54,7 @@ public sealed class KafkaTransactionsTests(KafkaUnderTest kafka)
     [Fact]
     public async Task a_membership_tells_whether_it_is_one()
     {
-        using var reader = new Reader(kafka.Settings(), KafkaUnderTest.UniqueName("group"), await kafka.CreateTopicAsync(1));
+        using var reader = new Reader(kafka.Settings(), TestKafka.UniqueName("group"), await kafka.NewTopicAsync(1));
         using (var before = reader.Consumer.GroupMetadata())
         {
             Assert.False(before.IsOfMember);
@@ -68,10 +69,10 @@ public sealed class KafkaTransactionsTests(KafkaUnderTest kafka)
     public async Task offsets_are_committed_with_the_transaction_and_not_with_an_aborted_one()
     {
         Assert.SkipUnless(kafka.IsReal, "the mock cluster forgets the offsets of transactions");
-        var partition = new TopicPartition(await kafka.CreateTopicAsync(1), 0);
-        using var reader = new Reader(kafka.Settings(), KafkaUnderTest.UniqueName("group"), partition.Topic);
+        var partition = new TopicPartition(await kafka.NewTopicAsync(1), 0);
+        using var reader = new Reader(kafka.Settings(), TestKafka.UniqueName("group"), partition.Topic);
         reader.PollUntil(() => reader.Owned.Count == 1, "the assignment");
-        using var producer = Producer(KafkaUnderTest.UniqueName("tx"));
+        using var producer = Producer(TestKafka.UniqueName("tx"));
         var transactions = producer.Transactions!;
         transactions.Initialize(Time);
         using var member = reader.Consumer.GroupMetadata();
@@ -92,13 +93,13 @@ public sealed class KafkaTransactionsTests(KafkaUnderTest kafka)
     public async Task offsets_of_a_member_that_has_left_are_refused_and_the_producer_goes_on()
     {
         Assert.SkipUnless(kafka.IsReal, "the mock cluster does not check the group's generation");
-        var partition = new TopicPartition(await kafka.CreateTopicAsync(1), 0);
-        var reader = new Reader(kafka.Settings(), KafkaUnderTest.UniqueName("group"), partition.Topic);
+        var partition = new TopicPartition(await kafka.NewTopicAsync(1), 0);
+        var reader = new Reader(kafka.Settings(), TestKafka.UniqueName("group"), partition.Topic);
         reader.PollUntil(() => reader.Owned.Count == 1, "the assignment");
         using var member = reader.Consumer.GroupMetadata();
         reader.Dispose();
 
-        using var producer = Producer(KafkaUnderTest.UniqueName("tx"));
+        using var producer = Producer(TestKafka.UniqueName("tx"));
         var transactions = producer.Transactions!;
         transactions.Initialize(Time);
         transactions.Begin();
@@ -118,8 +119,8 @@ public sealed class KafkaTransactionsTests(KafkaUnderTest kafka)
     public async Task a_second_producer_of_the_same_id_fences_the_first()
     {
         Assert.SkipUnless(kafka.IsReal, "the mock cluster fences nobody");
-        var topic = await kafka.CreateTopicAsync(1);
-        var id = KafkaUnderTest.UniqueName("tx");
+        var topic = await kafka.NewTopicAsync(1);
+        var id = TestKafka.UniqueName("tx");
         using var first = Producer(id);
         first.Transactions!.Initialize(Time);
         first.Transactions.Begin();
@@ -141,7 +142,7 @@ public sealed class KafkaTransactionsTests(KafkaUnderTest kafka)
         Assert.True(thrown.Failure.Fatal, thrown.Message);
         Assert.False(thrown.Failure.Retriable);
 
-        using var reader = new Reader(kafka.Settings(), KafkaUnderTest.UniqueName("group"), topic);
+        using var reader = new Reader(kafka.Settings(), TestKafka.UniqueName("group"), topic);
         reader.ReadCount(1);
         reader.PollFor(TimeSpan.FromMilliseconds(500));
         Assert.Equal(["fresh"], reader.Records.Select(r => r.Text));
@@ -150,8 +151,8 @@ public sealed class KafkaTransactionsTests(KafkaUnderTest kafka)
     [Fact]
     public async Task a_transaction_that_runs_through_leaves_its_records()
     {
-        var topic = await kafka.CreateTopicAsync(1);
-        using var producer = Producer(KafkaUnderTest.UniqueName("tx"));
+        var topic = await kafka.NewTopicAsync(1);
+        using var producer = Producer(TestKafka.UniqueName("tx"));
         var transactions = producer.Transactions!;
         transactions.Initialize(Time);
         foreach (var value in new[] { "a", "b" })
@@ -161,7 +162,7 @@ public sealed class KafkaTransactionsTests(KafkaUnderTest kafka)
             transactions.Commit(Time);
         }
 
-        using var reader = new Reader(kafka.Settings(), KafkaUnderTest.UniqueName("group"), topic);
+        using var reader = new Reader(kafka.Settings(), TestKafka.UniqueName("group"), topic);
         reader.ReadCount(2);
         Assert.Equal(["a", "b"], reader.Records.Select(r => r.Text));
     }

@@ -2,7 +2,7 @@ using Confluent.Kafka;
 using Streams.Hosting.Kafka;
 using TopicPartition = Streams.Processors.TopicPartition;
 
-namespace Host.Tests.Kafka;
+namespace Streams.Hosting.Tests.Kafka;
 
 public sealed class OwnershipTests
 {

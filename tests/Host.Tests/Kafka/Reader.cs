@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Streams.Hosting.Kafka;
 using Streams.Processors;
 
-namespace Host.Tests.Kafka;
+namespace Streams.Hosting.Tests.Kafka;
 
 internal sealed record ReadRecord(
     TopicPartition Partition,

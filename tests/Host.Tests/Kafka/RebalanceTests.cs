@@ -1,11 +1,12 @@
 using System.Diagnostics;
 using Confluent.Kafka;
 using Streams.Hosting.Kafka;
+using TestKit;
 using TopicPartition = Streams.Processors.TopicPartition;
 
-namespace Host.Tests.Kafka;
+namespace Streams.Hosting.Tests.Kafka;
 
-public sealed class RebalanceTests(KafkaUnderTest kafka)
+public sealed class RebalanceTests(TestKafka kafka)
 {
     [Theory]
     [InlineData("cooperative-sticky")]
@@ -13,9 +14,9 @@ public sealed class RebalanceTests(KafkaUnderTest kafka)
     public async Task partitions_move_to_a_second_member_and_back_without_loss(string strategy)
     {
         const int Partitions = 4;
-        var topic = await kafka.CreateTopicAsync(Partitions);
+        var topic = await kafka.NewTopicAsync(Partitions);
         var settings = kafka.Settings(("partition.assignment.strategy", strategy), ("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "500"));
-        var group = KafkaUnderTest.UniqueName("group");
+        var group = TestKafka.UniqueName("group");
         var next = new Dictionary<TopicPartition, long>();
         using var stop = new CancellationTokenSource();
         var writing = KeepWritingAsync(topic, Partitions, stop.Token);
@@ -74,9 +75,9 @@ public sealed class RebalanceTests(KafkaUnderTest kafka)
     public async Task a_consumer_that_does_not_poll_loses_its_partitions_and_hears_of_it()
     {
         Assert.SkipUnless(kafka.IsReal, "the time limits of the mock cluster's groups are fixed");
-        var topic = await kafka.CreateTopicAsync(1);
+        var topic = await kafka.NewTopicAsync(1);
         var settings = kafka.Settings(("max.poll.interval.ms", "6000"), ("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "500"));
-        using var reader = new Reader(settings, KafkaUnderTest.UniqueName("group"), topic);
+        using var reader = new Reader(settings, TestKafka.UniqueName("group"), topic);
         reader.PollUntil(() => reader.Owned.Count == 1, "the assignment");
         await Task.Delay(TimeSpan.FromSeconds(7), TestContext.Current.CancellationToken);
         reader.PollUntil(() => reader.Events.Count >= 3, "loss and reassignment");

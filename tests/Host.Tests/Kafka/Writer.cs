@@ -1,12 +1,13 @@
 using Confluent.Kafka;
+using TestKit;
 using TopicPartition = Streams.Processors.TopicPartition;
 
-namespace Host.Tests.Kafka;
+namespace Streams.Hosting.Tests.Kafka;
 
 /// <summary>Writes test records with Confluent.Kafka, so that reading is not tested against our own writing only.</summary>
 internal static class Writer
 {
-    public static async Task<IReadOnlyList<long>> WriteAsync(KafkaUnderTest kafka, TopicPartition to, params Message<byte[], byte[]>[] messages)
+    public static async Task<IReadOnlyList<long>> WriteAsync(TestKafka kafka, TopicPartition to, params Message<byte[], byte[]>[] messages)
     {
         using var producer = new ProducerBuilder<byte[], byte[]>(new ProducerConfig
         {
@@ -20,6 +21,6 @@ internal static class Writer
         return [.. results.Select(r => r.Offset.Value)];
     }
 
-    public static Task<IReadOnlyList<long>> WriteAsync(KafkaUnderTest kafka, TopicPartition to, IEnumerable<string> values) =>
+    public static Task<IReadOnlyList<long>> WriteAsync(TestKafka kafka, TopicPartition to, IEnumerable<string> values) =>
         WriteAsync(kafka, to, [.. values.Select(v => new Message<byte[], byte[]> { Value = System.Text.Encoding.UTF8.GetBytes(v) })]);
 }
