@@ -27,9 +27,11 @@ internal sealed class StreamsNode(
 {
     private static readonly TimeSpan _groupTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan _stuckAfter = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan _probeInterval = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan _probeInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _probePatience = TimeSpan.FromSeconds(3);
     private readonly ILogger _logger = loggers.CreateLogger<StreamsNode>();
     private readonly StreamsOptions _options = options.Value;
+    private volatile bool _kafkaIsSuspect;
     private readonly TaskCompletionSource<Exception> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -102,8 +104,9 @@ internal sealed class StreamsNode(
     }
 
     /// <summary>
-    /// Looks after what commits do not show while there is nothing to commit: whether PostgreSQL is there, and whether Kafka is
-    /// back (the client says when it has lost all brokers, but not when it has found them again).
+    /// Looks after what commits do not show while there is nothing to commit: whether PostgreSQL is there, and Kafka, when its
+    /// client has reported a loss. The client says when it has lost all brokers, sometimes late and for one connection of
+    /// several, and does not say when it has found them again; so its word is a reason to look, not the answer.
     /// </summary>
     private async Task ProbeAsync(Parts parts, KafkaAdmin admin, CancellationToken stopping)
     {
@@ -115,33 +118,52 @@ internal sealed class StreamsNode(
                 Fail(new PartitionsStuckException(stuck));
             }
 
-            if (!stopping.IsCancellationRequested && !parts.IsRetrying())
+            if (stopping.IsCancellationRequested || parts.IsRetrying())
             {
-                await ProbeAsync(Dependency.Postgres, () => store.HeartbeatAsync(stopping));
-                if (health.IsDown(Dependency.Kafka))
-                {
-                    await ProbeAsync(Dependency.Kafka, () => admin.PartitionCountAsync(topology.SourceTopics[0], stopping));
-                }
+                continue;
+            }
+
+            await ProbeAsync(Dependency.Postgres, store.HeartbeatAsync, stopping);
+            if (_kafkaIsSuspect || health.IsDown(Dependency.Kafka) || health.IsDown(Dependency.Topics))
+            {
+                _kafkaIsSuspect = false;
+                await ProbeAsync(Dependency.Kafka, cancellation => FindTopicsAsync(admin, cancellation), stopping);
             }
         }
     }
 
-    private async Task ProbeAsync(Dependency dependency, Func<Task> probe)
+    private async Task ProbeAsync(Dependency dependency, Func<CancellationToken, Task> probe, CancellationToken stopping)
     {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        patience.CancelAfter(_probePatience);
         try
         {
-            await probe();
+            await probe(patience.Token);
             health.Up(dependency);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
             // The node stops.
         }
         catch (Exception e)
         {
             // Whether it is worth stopping for is for the next commit to say.
-            health.Down(dependency, Failures.Describe(e));
+            health.Down(dependency, e is OperationCanceledException ? $"no answer within {_probePatience}" : Failures.Describe(e));
         }
+    }
+
+    private async Task FindTopicsAsync(KafkaAdmin admin, CancellationToken cancellation)
+    {
+        foreach (var topic in topology.SourceTopics)
+        {
+            if (await admin.PartitionCountAsync(topic, cancellation) is null)
+            {
+                health.Down(Dependency.Topics, $"the input topic '{topic}' does not exist any more");
+                return;
+            }
+        }
+
+        health.Up(Dependency.Topics);
     }
 
     private async Task PrepareTopicsAsync(KafkaAdmin admin, CancellationToken stopping)
@@ -263,10 +285,8 @@ internal sealed class StreamsNode(
                 Fail(new KafkaFailureException("Taking part in the group", failure));
                 break;
             case { Code: Confluent.Kafka.ErrorCode.Local_AllBrokersDown }:
-                health.Down(Dependency.Kafka, failure.Reason);
-                break;
             case { Kind: KafkaFailureKind.UnknownTopic }:
-                health.Down(Dependency.Topics, failure.ToString());
+                _kafkaIsSuspect = true;
                 break;
         }
     }
