@@ -81,4 +81,14 @@ public sealed class DemoFrameTests
 
         Assert.Contains("not ready: Kafka: away", Draw(State with { NotReady = "Kafka: away" }, 120, 40)[0], StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void without_a_terminal_it_is_one_line()
+    {
+        Assert.Equal(
+            "00:01:05  in 1,234,567 (1,000/s)  errors 170,000 (140/s)  rows 169,000  counts 9,000  dead 3  late 0  lag 67  p50 42 ms  p99 -  commit 17 ms",
+            DemoView.Line(State));
+        Assert.EndsWith("rows -  counts -  dead -  late 0  lag 67  p50 42 ms  p99 -  commit 17 ms  not ready: Kafka: away",
+            DemoView.Line(State with { Tables = null, NotReady = "Kafka: away" }), StringComparison.Ordinal);
+    }
 }

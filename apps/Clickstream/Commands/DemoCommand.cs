@@ -63,8 +63,9 @@ internal static class DemoCommand
         {
             return await RunAsync(arguments, view, isJson, interrupt);
         }
-        catch (OperationCanceledException) when (interrupt.IsCancellationRequested)
+        catch (Exception e) when (interrupt.IsCancellationRequested && e is OperationCanceledException or EmbeddedServerException)
         {
+            // Ctrl-C also reaches the programs that set PostgreSQL up, which then fail.
             Console.Error.WriteLine("Interrupted before the traffic began.");
             return Interrupted;
         }

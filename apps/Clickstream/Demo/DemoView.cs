@@ -99,10 +99,19 @@ internal sealed class DemoView
             Say(warning);
         }
 
-        Say(string.Create(CultureInfo.InvariantCulture, $"{state.Elapsed:hh\\:mm\\:ss}  in {state.ClicksSent:N0} ({state.ClicksPerSecond:N0}/s)  ")
-            + string.Create(CultureInfo.InvariantCulture, $"errors {state.Errors:N0} ({state.ErrorsPerSecond:N0}/s)  rows {state.Tables?.ErrorRows:N0}  counts {state.Tables?.CountRows:N0}  ")
-            + string.Create(CultureInfo.InvariantCulture, $"dead {state.Tables?.DeadLetters:N0}  late {state.Late:N0}  lag {state.Lag:N0}  ")
-            + string.Create(CultureInfo.InvariantCulture, $"p50 {state.LatencyMedian?.TotalMilliseconds:N0} ms  p99 {state.Latency99?.TotalMilliseconds:N0} ms  commit {state.Commit.TotalMilliseconds:N0} ms")
-            + (state.NotReady is { } reason ? $"  not ready: {reason}" : ""));
+        Say(Line(state));
     }
+
+    /// <summary>The state in one line.</summary>
+    public static string Line(DemoState state) =>
+        $"{state.Elapsed:hh\\:mm\\:ss}  in {Number(state.ClicksSent)} ({Number(state.ClicksPerSecond)}/s)  "
+        + $"errors {Number(state.Errors)} ({Number(state.ErrorsPerSecond)}/s)  "
+        + $"rows {Number(state.Tables?.ErrorRows)}  counts {Number(state.Tables?.CountRows)}  dead {Number(state.Tables?.DeadLetters)}  "
+        + $"late {Number(state.Late)}  lag {Number(state.Lag)}  "
+        + $"p50 {Milliseconds(state.LatencyMedian)}  p99 {Milliseconds(state.Latency99)}  commit {Milliseconds(state.Commit)}"
+        + (state.NotReady is { } reason ? $"  not ready: {reason}" : "");
+
+    private static string Number(double? number) => number is { } n ? n.ToString("N0", CultureInfo.InvariantCulture) : "-";
+
+    private static string Milliseconds(TimeSpan? time) => time is { } t ? $"{Number(t.TotalMilliseconds)} ms" : "-";
 }
