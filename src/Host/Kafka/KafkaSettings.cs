@@ -228,6 +228,11 @@ internal sealed class KafkaSettings
         // Brokers come back sooner than after librdkafka's ten seconds, and they close idle connections without any harm.
         properties.Default("reconnect.backoff.max.ms", "2000");
         properties.Default("log.connection.close", "false");
+
+        // Newer versions forget the brokers they knew when none answers, and begin with the bootstrap servers again. What waits
+        // for a forgotten broker then waits forever, such as the offsets of a transaction; and a start without Kafka tries to
+        // connect twenty times a second, with a line in the log each time.
+        properties.Default("metadata.recovery.strategy", "none");
         return properties;
     }
 
