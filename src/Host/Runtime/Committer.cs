@@ -1,7 +1,9 @@
+using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using Streams.Hosting.Runtime.Actors;
 using Streams.Hosting.Telemetry;
 using Streams.Processors;
+using TopicPartition = Streams.Processors.TopicPartition;
 
 namespace Streams.Hosting.Runtime;
 
@@ -221,6 +223,17 @@ internal sealed class Committer(
 
     private void Failed(Exception error)
     {
+        if (error is Kafka.KafkaFailureException
+            {
+                Failure.Code: ErrorCode.IllegalGeneration or ErrorCode.UnknownMemberId or ErrorCode.RebalanceInProgress,
+            })
+        {
+            // The group moved on meanwhile; all servers are there.
+            logger.CommitFailed(Failures.Describe(error));
+            metrics.CommitFailed();
+            return;
+        }
+
         _isRetrying = true;
         var dependency = error is Kafka.KafkaFailureException or LogOutcomeUnknownException ? Dependency.Kafka : Dependency.Postgres;
         if (!health.IsDown(dependency))

@@ -225,8 +225,8 @@ internal sealed class StreamsNode(
     {
         var logger = loggers.CreateLogger<KafkaProducer>();
         return IsTransactional
-            ? new KafkaTransactionalWriter(kafka, identity.Name, $"{_options.ApplicationId}/{identity.Name}", reader, OnKafkaFailure, logger)
-            : new KafkaRecordWriter(kafka, identity.Name, OnKafkaFailure, logger);
+            ? new KafkaTransactionalWriter(kafka, identity.Name, $"{_options.ApplicationId}/{identity.Name}", reader, OnProducerFailure, logger)
+            : new KafkaRecordWriter(kafka, identity.Name, OnProducerFailure, logger);
     }
 
     private static IEnumerable<Measurement<long>> Lags(Partitions partitions, KafkaRecordReader reader)
@@ -244,6 +244,15 @@ internal sealed class StreamsNode(
     }
 
     private void Fail(Exception error) => _failed.TrySetResult(error);
+
+    /// <summary>A producer tells of lost brokers only when it sends again, which may be long after they are back. The consumer tells at once.</summary>
+    private void OnProducerFailure(KafkaFailure failure)
+    {
+        if (failure.Code != Confluent.Kafka.ErrorCode.Local_AllBrokersDown)
+        {
+            OnKafkaFailure(failure);
+        }
+    }
 
     private void OnKafkaFailure(KafkaFailure failure)
     {
