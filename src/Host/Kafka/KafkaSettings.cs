@@ -223,8 +223,9 @@ internal sealed class KafkaSettings
         properties.Default("reconnect.backoff.max.ms", "2000");
         properties.Default("log.connection.close", "false");
 
-        // From 2.11 on, a client whose brokers are all away starts anew from the bootstrap servers, without any pause in
-        // between: some thirty failed connections a second. The brokers it knows are tried again either way.
+        // From 2.11 on, a client whose brokers are all away forgets them and begins with the bootstrap servers again, without any
+        // pause: some thirty failed connections a second. What waits for a forgotten broker then waits forever, such as the
+        // offsets of a transaction. Without it the brokers it knows are tried again all the same.
         properties.Default("metadata.recovery.strategy", "none");
         return properties;
     }

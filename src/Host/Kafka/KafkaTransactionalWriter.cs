@@ -24,6 +24,9 @@ internal sealed class KafkaTransactionalWriter(
 {
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(20);
 
+    /// <summary>After so long a call counts as lost.</summary>
+    private static readonly TimeSpan _patience = _timeout + TimeSpan.FromSeconds(5);
+
     /// <summary>A node that is told to stop while Kafka is away waits no longer than this.</summary>
     private static readonly TimeSpan _prepareTimeout = TimeSpan.FromSeconds(5);
 
@@ -56,14 +59,45 @@ internal sealed class KafkaTransactionalWriter(
     });
 
     /// <summary>
-    /// Blocks a thread while it waits; one per node. A cycle without records has a transaction, too: it keeps the group's offsets
+    /// Blocks threads while it waits; one at a time. A cycle without records has a transaction, too: it keeps the group's offsets
     /// up to date, which nothing else may do. An offset committed by the consumer could arrive after a later transaction's, and
     /// move the group back; the next owner would then repeat records that are there already.
     /// </summary>
-    public Task CompleteAsync(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs, CancellationToken cancellation) =>
-        Task.Run(() => Complete(inputs), cancellation);
+    public async Task CompleteAsync(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs, CancellationToken cancellation)
+    {
+        Try(Open);
+        PartitionOffset[] offsets = [.. inputs.Select(i => new PartitionOffset(i.Partition, i.NextOffset))];
+        var member = _member!;
+        await TryAsync(transactions => transactions.SendOffsets(offsets, member, _timeout));
+        try
+        {
+            await TryAsync(transactions => transactions.Commit(_timeout));
+            _isOpen = false;
+        }
+        catch (KafkaFailureException e) when (!e.Failure.RequiresAbort)
+        {
+            throw new LogOutcomeUnknownException(e);
+        }
+    }
 
-    public Task AbandonAsync() => _isOpen ? Task.Run(Abort) : Task.CompletedTask;
+    public async Task AbandonAsync()
+    {
+        if (!_isOpen)
+        {
+            return;
+        }
+
+        try
+        {
+            await TryAsync(transactions => transactions.Abort(_timeout));
+            _isOpen = false;
+        }
+        catch (KafkaFailureException)
+        {
+            // Its successor aborts the transaction when it registers.
+            Drop();
+        }
+    }
 
     public Task<bool> IsCompleteAsync(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs, CancellationToken cancellation) => Task.Run(
         () =>
@@ -79,25 +113,6 @@ internal sealed class KafkaTransactionalWriter(
     {
         _producer?.Dispose();
         _member?.Dispose();
-    }
-
-    private void Complete(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs)
-    {
-        Try(() =>
-        {
-            Open();
-            _producer!.Transactions!.SendOffsets([.. inputs.Select(i => new PartitionOffset(i.Partition, i.NextOffset))], _member!, _timeout);
-        });
-        try
-        {
-            _producer!.Transactions!.Commit(_timeout);
-            _isOpen = false;
-        }
-        catch (KafkaFailureException e) when (!e.Failure.RequiresAbort)
-        {
-            Drop();
-            throw new LogOutcomeUnknownException(e);
-        }
     }
 
     private void Open()
@@ -121,17 +136,31 @@ internal sealed class KafkaTransactionalWriter(
         }
     }
 
-    private void Abort()
+    /// <summary>
+    /// Runs a call that waits, on a thread of its own. The library may never return from one, whatever time it was given: it
+    /// can wait for a broker that it has taken off its list. Such a call stays behind with its producer; the next
+    /// producer of the same id fences it.
+    /// </summary>
+    private async Task TryAsync(Action<KafkaTransactions> work)
     {
+        var producer = _producer!;
+        var call = Task.Run(() => work(producer.Transactions!));
         try
         {
-            _producer?.Transactions!.Abort(_timeout);
-            _isOpen = false;
+            await call.WaitAsync(_patience);
         }
-        catch (KafkaFailureException)
+        catch (TimeoutException) when (!call.IsCompleted)
         {
-            // Its successor aborts the transaction when it registers.
+            _producer = null;
             Drop();
+            _ = call.ContinueWith(_ => producer.Dispose(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            throw new KafkaFailureException(
+                "A call of the Kafka client", KafkaFailure.Of(ErrorCode.Local_TimedOut, $"It has not returned after {_patience.TotalSeconds} s; the producer is replaced."));
+        }
+        catch (KafkaFailureException e)
+        {
+            DropUnlessAbortable(e);
+            throw;
         }
     }
 
@@ -143,13 +172,17 @@ internal sealed class KafkaTransactionalWriter(
         }
         catch (KafkaFailureException e)
         {
-            // What can be aborted is, by the cycle; a producer that is broken in any other way is replaced.
-            if (!e.Failure.RequiresAbort)
-            {
-                Drop();
-            }
-
+            DropUnlessAbortable(e);
             throw;
+        }
+    }
+
+    /// <summary>What can be aborted is, by the cycle; a producer that is broken in any other way is replaced.</summary>
+    private void DropUnlessAbortable(KafkaFailureException e)
+    {
+        if (!e.Failure.RequiresAbort)
+        {
+            Drop();
         }
     }
 

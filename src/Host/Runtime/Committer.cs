@@ -1,7 +1,9 @@
+using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using Streams.Hosting.Runtime.Actors;
 using Streams.Hosting.Telemetry;
 using Streams.Processors;
+using TopicPartition = Streams.Processors.TopicPartition;
 
 namespace Streams.Hosting.Runtime;
 
@@ -36,10 +38,15 @@ internal sealed class Committer(
         public TaskCommit ToCommit() => new(Changes, Task.Epoch, Task.CommittedOffset);
     }
 
+    private static readonly TimeSpan _usualDuration = TimeSpan.FromSeconds(1);
     private volatile bool _isRetrying;
+    private long _cycleStarted;
 
     /// <summary>A cycle has failed and waits to be tried again: it knows best how the store and the log are.</summary>
     public bool IsRetrying => _isRetrying;
+
+    /// <summary>A cycle takes longer than usual: whether the store and the log are well again is for its end to say.</summary>
+    public bool IsHeldUp => Interlocked.Read(ref _cycleStarted) is not 0 and var started && time.GetElapsedTime(started) > _usualDuration;
 
     public override async ValueTask ReceiveAsync(CommitterMessage message, CancellationToken stopping)
     {
@@ -110,6 +117,20 @@ internal sealed class Committer(
     private async Task CommitAsync(IReadOnlyCollection<OwnedTask> tasks, CancellationToken stopping)
     {
         var parts = await CollectAsync(tasks);
+        Interlocked.Exchange(ref _cycleStarted, time.GetTimestamp());
+        try
+        {
+            await CommitAsync(parts, stopping);
+        }
+        finally
+        {
+            Interlocked.Exchange(ref _cycleStarted, 0);
+            _isRetrying = false;
+        }
+    }
+
+    private async Task CommitAsync(List<Part> parts, CancellationToken stopping)
+    {
         var backoff = new Backoff(time);
         var progress = new CycleProgress();
         var isUnknown = false;
@@ -131,7 +152,6 @@ internal sealed class Committer(
             catch (FencedException fenced)
             {
                 LetGo(parts, fenced.Partitions);
-                _isRetrying = false;
             }
             catch (Exception e) when (Failures.IsTransient(e) && !stopping.IsCancellationRequested)
             {
@@ -145,7 +165,6 @@ internal sealed class Committer(
 
     private void Succeeded(List<Part> parts, TimeSpan took)
     {
-        _isRetrying = false;
         health.Up(Dependency.Postgres);
         health.Up(Dependency.Kafka);
         metrics.CommitTook(took);
@@ -219,6 +238,17 @@ internal sealed class Committer(
 
     private void Failed(Exception error)
     {
+        if (error is Kafka.KafkaFailureException
+            {
+                Failure.Code: ErrorCode.IllegalGeneration or ErrorCode.UnknownMemberId or ErrorCode.RebalanceInProgress,
+            })
+        {
+            // The group moved on meanwhile; all servers are there.
+            logger.CommitFailed(Failures.Describe(error));
+            metrics.CommitFailed();
+            return;
+        }
+
         _isRetrying = true;
         var dependency = error is Kafka.KafkaFailureException or LogOutcomeUnknownException ? Dependency.Kafka : Dependency.Postgres;
         if (!health.IsDown(dependency))

@@ -123,23 +123,26 @@ internal sealed class StreamsNode(
                 continue;
             }
 
-            await ProbeAsync(Dependency.Postgres, store.HeartbeatAsync, stopping);
+            await ProbeAsync(Dependency.Postgres, store.HeartbeatAsync, parts, stopping);
             if (_kafkaIsSuspect || health.IsDown(Dependency.Kafka) || health.IsDown(Dependency.Topics))
             {
                 _kafkaIsSuspect = false;
-                await ProbeAsync(Dependency.Kafka, cancellation => FindTopicsAsync(admin, cancellation), stopping);
+                await ProbeAsync(Dependency.Kafka, cancellation => FindTopicsAsync(admin, cancellation), parts, stopping);
             }
         }
     }
 
-    private async Task ProbeAsync(Dependency dependency, Func<CancellationToken, Task> probe, CancellationToken stopping)
+    private async Task ProbeAsync(Dependency dependency, Func<CancellationToken, Task> probe, Parts parts, CancellationToken stopping)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         patience.CancelAfter(_probePatience);
         try
         {
             await probe(patience.Token);
-            health.Up(dependency);
+            if (!parts.IsHeldUp())
+            {
+                health.Up(dependency);
+            }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -243,6 +246,7 @@ internal sealed class StreamsNode(
         var committer = new Committer(partitions, cycle, store, health, metrics, time, parts.Committed, loggers.CreateLogger<Committer>());
         parts.Committer = actors.Spawn("committer", committer, Fail);
         parts.IsRetrying = () => committer.IsRetrying;
+        parts.IsHeldUp = () => committer.IsHeldUp;
         metrics.Observe(() => Lags(partitions, parts.Reader), () => [new Measurement<int>(health.IsReady ? 1 : 0)]);
         return parts;
     }
@@ -254,8 +258,8 @@ internal sealed class StreamsNode(
     {
         var logger = loggers.CreateLogger<KafkaProducer>();
         return IsTransactional
-            ? new KafkaTransactionalWriter(kafka, identity.Name, $"{_options.ApplicationId}/{identity.Name}", reader, OnKafkaFailure, logger)
-            : new KafkaRecordWriter(kafka, identity.Name, OnKafkaFailure, logger);
+            ? new KafkaTransactionalWriter(kafka, identity.Name, $"{_options.ApplicationId}/{identity.Name}", reader, OnProducerFailure, logger)
+            : new KafkaRecordWriter(kafka, identity.Name, OnProducerFailure, logger);
     }
 
     private static IEnumerable<Measurement<long>> Lags(Partitions partitions, KafkaRecordReader reader)
@@ -273,6 +277,15 @@ internal sealed class StreamsNode(
     }
 
     private void Fail(Exception error) => _failed.TrySetResult(error);
+
+    /// <summary>A producer tells of lost brokers only when it sends again, which may be long after they are back. The consumer tells at once.</summary>
+    private void OnProducerFailure(KafkaFailure failure)
+    {
+        if (failure.Code != Confluent.Kafka.ErrorCode.Local_AllBrokersDown)
+        {
+            OnKafkaFailure(failure);
+        }
+    }
 
     private void OnKafkaFailure(KafkaFailure failure)
     {
@@ -310,6 +323,8 @@ internal sealed class StreamsNode(
         public IActorRef<CommitterMessage> Committer { get; set; } = null!;
 
         public Func<bool> IsRetrying { get; set; } = () => false;
+
+        public Func<bool> IsHeldUp { get; set; } = () => false;
 
         /// <summary>Asks for a commit unless one is asked for already.</summary>
         public void CommitSoon()
