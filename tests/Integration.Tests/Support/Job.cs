@@ -69,8 +69,8 @@ internal sealed class Job : IAsyncDisposable
             ["Clickstream__ErrorsTopic"] = Errors,
             ["Clickstream__CountsTopic"] = Counts,
 
-            // What a broker allows at least, so that a test need not wait long for a dead node's partitions.
-            ["Kafka__Consumer__session_timeout_ms"] = "6000",
+            // So that a test need not wait long for a dead node's partitions: what a real broker allows at least.
+            ["Kafka__Consumer__session_timeout_ms"] = Kafka.IsReal ? "6000" : "3000",
             ["Kafka__Consumer__heartbeat_interval_ms"] = "1000",
         };
         foreach (var (key, value) in settings)
