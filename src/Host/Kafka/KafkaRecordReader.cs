@@ -50,8 +50,8 @@ internal sealed class KafkaRecordReader : IRecordReader
         }
     }
 
-    public IReadOnlyList<KeyValuePair<TopicPartition, long?>> Committed(IReadOnlyCollection<TopicPartition> partitions, TimeSpan timeout) =>
-        [.. _consumer.Committed(partitions, timeout).Select(c => KeyValuePair.Create(c.Partition, c.Offset?.Offset))];
+    public IReadOnlyList<LogPosition> Committed(IReadOnlyCollection<TopicPartition> partitions, TimeSpan timeout) =>
+        [.. _consumer.Committed(partitions, timeout).Select(c => c.Offset).OfType<PartitionOffset>().Select(PositionMetadata.ToPosition)];
 
     /// <summary>This node's place in the group, for a transaction. The caller disposes it.</summary>
     public GroupMetadata Membership() => _consumer.GroupMetadata();

@@ -29,13 +29,13 @@ internal sealed class KafkaRecordWriter(KafkaSettings settings, string clientId,
     public bool IsTransactional => false;
 
     /// <summary>Blocks a thread while it waits; one per node.</summary>
-    public Task CompleteAsync(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs, CancellationToken cancellation) =>
+    public Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) =>
         _producer is null ? Task.CompletedTask : Task.Run(() => Try(producer => producer.Flush(_flushTimeout, cancellation)), cancellation);
 
     /// <summary>What was sent stays sent: at least once.</summary>
     public Task AbandonAsync() => Task.CompletedTask;
 
-    public Task<bool> IsCompleteAsync(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs, CancellationToken cancellation) =>
+    public Task<bool> IsCompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) =>
         Task.FromResult(false);
 
     public void Dispose() => _producer?.Dispose();

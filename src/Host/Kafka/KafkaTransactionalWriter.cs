@@ -2,7 +2,6 @@ using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using Streams.Hosting.Runtime;
 using Streams.Processors;
-using TopicPartition = Streams.Processors.TopicPartition;
 
 namespace Streams.Hosting.Kafka;
 
@@ -63,10 +62,10 @@ internal sealed class KafkaTransactionalWriter(
     /// up to date, which nothing else may do. An offset committed by the consumer could arrive after a later transaction's, and
     /// move the group back; the next owner would then repeat records that are there already.
     /// </summary>
-    public async Task CompleteAsync(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs, CancellationToken cancellation)
+    public async Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation)
     {
         Try(Open);
-        PartitionOffset[] offsets = [.. inputs.Select(i => new PartitionOffset(i.Partition, i.NextOffset))];
+        PartitionOffset[] offsets = [.. inputs.Select(PositionMetadata.ToOffset)];
         var member = _member!;
         await TryAsync(transactions => transactions.SendOffsets(offsets, member, _timeout));
         try
@@ -99,13 +98,14 @@ internal sealed class KafkaTransactionalWriter(
         }
     }
 
-    public Task<bool> IsCompleteAsync(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs, CancellationToken cancellation) => Task.Run(
+    public Task<bool> IsCompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) => Task.Run(
         () =>
         {
             // A new producer of the same id settles what the old one left open, one way or the other.
             Try(() => Connect(_timeout));
-            var committed = group.Committed([.. inputs.Select(i => i.Partition)], _timeout).ToDictionary();
-            return inputs.All(i => committed.GetValueOrDefault(i.Partition) >= i.NextOffset);
+            var committed = group.Committed([.. inputs.Select(i => i.Partition)], _timeout).ToDictionary(c => c.Partition);
+            return inputs.All(i => committed.TryGetValue(i.Partition, out var there)
+                && there.Era == i.Era && there.NextOffset >= i.NextOffset && there.LastReplay >= i.LastReplay);
         },
         cancellation);
 

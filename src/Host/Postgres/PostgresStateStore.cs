@@ -72,7 +72,8 @@ internal sealed class PostgresStateStore : IStateStore
                 Fence.PartitionOf(reader),
                 reader.GetInt64(2),
                 reader.IsDBNull(3) ? null : reader.GetInt64(3),
-                reader.IsDBNull(4) ? null : reader.GetDateTime(4)));
+                reader.IsDBNull(4) ? null : reader.GetDateTime(4),
+                reader.GetInt64(5)));
         }
 
         await reader.NextResultAsync(cancellation);

@@ -25,7 +25,7 @@ internal sealed class Sql(string application)
         SELECT m.topic, m.partition, 1, $3, now()
         FROM unnest($1::text[], $2::integer[]) AS m (topic, partition)
         ON CONFLICT (topic, partition) DO UPDATE SET epoch = p.epoch + 1, node = excluded.node, updated_at = excluded.updated_at
-        RETURNING p.topic, p.partition, p.epoch, p.next_offset, p.stream_time
+        RETURNING p.topic, p.partition, p.epoch, p.next_offset, p.stream_time, p.era
         """;
 
     /// <summary>$1 this node's name.</summary>

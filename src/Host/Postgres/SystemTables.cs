@@ -20,6 +20,7 @@ internal static class SystemTables
                 new("epoch", "bigint"),
                 new("next_offset", "bigint", Nullable: true),
                 new("stream_time", "timestamp with time zone", Nullable: true),
+                new("era", "bigint") { Default = "0" },
                 new("node", "text"),
                 new("updated_at", "timestamp with time zone"),
             ],

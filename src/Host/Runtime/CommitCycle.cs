@@ -31,7 +31,7 @@ internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeP
     /// <summary>Tries to commit. When it throws, the same may be tried again with the same progress.</summary>
     public async Task RunAsync(IReadOnlyList<TaskCommit> tasks, CycleProgress progress, CancellationToken cancellation)
     {
-        (TopicPartition Partition, long NextOffset)[] inputs = [.. tasks.Select(t => (t.Changes.Partition, t.Changes.NextOffset))];
+        LogPosition[] inputs = [.. tasks.Select(t => t.Position)];
         if (progress.IsLogUnsure)
         {
             progress.IsLogDone = await writer.IsCompleteAsync(inputs, cancellation);

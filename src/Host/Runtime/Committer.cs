@@ -35,7 +35,7 @@ internal sealed class Committer(
     /// <summary>One task's change set on its way through a cycle.</summary>
     private sealed record Part(OwnedTask Task, ChangeSet Changes)
     {
-        public TaskCommit ToCommit() => new(Changes, Task.Epoch, Task.CommittedOffset);
+        public TaskCommit ToCommit() => new(Changes, Task.Epoch, Task.CommittedOffset) { Era = Task.Era, LastReplay = Task.LastReplay };
     }
 
     private static readonly TimeSpan _usualDuration = TimeSpan.FromSeconds(1);

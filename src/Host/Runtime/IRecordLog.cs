@@ -29,8 +29,8 @@ internal interface IRecordReader : IDisposable
     /// <summary>The end of the partition as last heard from the broker; <c>null</c> if not heard yet.</summary>
     long? EndOffset(TopicPartition partition);
 
-    /// <summary>The offsets that the group has committed, once no transaction that could change them is open; <c>null</c> where none.</summary>
-    IReadOnlyList<KeyValuePair<TopicPartition, long?>> Committed(IReadOnlyCollection<TopicPartition> partitions, TimeSpan timeout);
+    /// <summary>How far the group is, once no transaction that could change that is open. Partitions of which nothing was ever committed are left out.</summary>
+    IReadOnlyList<LogPosition> Committed(IReadOnlyCollection<TopicPartition> partitions, TimeSpan timeout);
 
     /// <summary>Leaves the group.</summary>
     void Close();
@@ -62,13 +62,13 @@ internal interface IRecordWriter : IDisposable
     /// <param name="cancellation">Ends the waiting.</param>
     /// <exception cref="Kafka.KafkaFailureException">It is not, and will not be.</exception>
     /// <exception cref="LogOutcomeUnknownException">The transaction may or may not have been committed: ask <see cref="IsCompleteAsync"/>.</exception>
-    Task CompleteAsync(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs, CancellationToken cancellation);
+    Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation);
 
     /// <summary>Takes back what was sent in this cycle, where the log can do that. Never throws.</summary>
     Task AbandonAsync();
 
     /// <summary>Whether the transaction with these offsets was committed.</summary>
-    Task<bool> IsCompleteAsync(IReadOnlyList<(TopicPartition Partition, long NextOffset)> inputs, CancellationToken cancellation);
+    Task<bool> IsCompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation);
 }
 
 /// <summary>What the reader tells about partitions, on the polling thread, during a rebalance.</summary>

@@ -7,13 +7,24 @@ namespace Streams.Hosting.Runtime;
 /// <param name="Epoch">The fence: raised by each takeover.</param>
 /// <param name="NextOffset">The next offset to read; <c>null</c> if nothing was ever committed.</param>
 /// <param name="StreamTime">Stream time as committed.</param>
-internal sealed record PartitionStart(TopicPartition Partition, long Epoch, long? NextOffset, DateTime? StreamTime);
+/// <param name="Era">How often a person has moved the offset: positions in the log of other eras say nothing about this one.</param>
+internal sealed record PartitionStart(TopicPartition Partition, long Epoch, long? NextOffset, DateTime? StreamTime, long Era = 0);
 
 /// <summary>One task's part of a commit cycle.</summary>
 /// <param name="Changes">What the task did.</param>
 /// <param name="Epoch">The epoch it holds.</param>
 /// <param name="ReadFrom">The next offset as last committed, which the row must still hold; <c>null</c> if nothing was.</param>
-internal sealed record TaskCommit(ChangeSet Changes, long Epoch, long? ReadFrom);
+internal sealed record TaskCommit(ChangeSet Changes, long Epoch, long? ReadFrom)
+{
+    /// <summary>The partition's era, as <see cref="PartitionStart.Era"/> gave it.</summary>
+    public long Era { get; init; }
+
+    /// <summary>The last dead letter of the partition that was replayed, this cycle included.</summary>
+    public long LastReplay { get; init; }
+
+    /// <summary>What the log's transaction says of the task's input.</summary>
+    public LogPosition Position => new(Changes.Partition, Changes.NextOffset, Era, LastReplay);
+}
 
 /// <summary>
 /// The one transactional store of offsets, state and results. PostgreSQL in production; a fake one in simulation.

@@ -7,7 +7,7 @@ namespace Streams.Hosting.Runtime;
 /// A partition this node owns: its fence, its actor, and how full its mailbox is. Shared by the consumer thread (which
 /// feeds it), the actor (which drains it) and the committer (which alone touches <see cref="CommittedOffset"/>).
 /// </summary>
-internal sealed class OwnedTask(PartitionStart start)
+internal sealed class OwnedTask(PartitionStart start, long lastReplay)
 {
     private long _queuedBytes;
     private volatile bool _abandoned;
@@ -16,8 +16,13 @@ internal sealed class OwnedTask(PartitionStart start)
 
     public long Epoch => start.Epoch;
 
+    public long Era => start.Era;
+
     /// <summary>The next offset as the store holds it; <c>null</c> if nothing was ever committed. The committer's.</summary>
     public long? CommittedOffset { get; set; } = start.NextOffset;
+
+    /// <summary>The number of the last dead letter replayed on this partition; 0 before the first. The committer's.</summary>
+    public long LastReplay { get; set; } = lastReplay;
 
     /// <summary>Set once, before the task is fed.</summary>
     public IActorRef<TaskMessage> Actor { get; set; } = null!;

@@ -48,7 +48,7 @@ internal sealed class Partitions(
         Action RoomMade,
         Func<IReadOnlyList<OwnedTask>, bool> Release,
         Action<Exception> Failed,
-        Func<IReadOnlyList<TopicPartition>, IReadOnlyList<KeyValuePair<TopicPartition, long?>>> SentUpTo,
+        Func<IReadOnlyList<TopicPartition>, IReadOnlyList<LogPosition>> SentUpTo,
         CancellationToken Stopping);
 
     /// <summary>The tasks that run now.</summary>
@@ -67,10 +67,11 @@ internal sealed class Partitions(
 
         // The fence first: once it is raised, no earlier owner can get anything into the log's group any more either.
         var starts = Retry(Dependency.Postgres, () => store.AcquireAsync([.. partitions.Order()], Links.Stopping).GetAwaiter().GetResult());
-        var sent = Retry(Dependency.Kafka, () => Links.SentUpTo(partitions)).ToDictionary();
+        var sent = Retry(Dependency.Kafka, () => Links.SentUpTo(partitions)).ToDictionary(s => s.Partition);
         foreach (var start in starts)
         {
-            Start(start, sent.GetValueOrDefault(start.Partition) ?? 0);
+            var position = sent.GetValueOrDefault(start.Partition);
+            Start(start, position.Era == start.Era ? position : default);
         }
 
         return [.. starts.Select(s => (s.Partition, s.NextOffset))];
@@ -135,15 +136,15 @@ internal sealed class Partitions(
         }
     }
 
-    private void Start(PartitionStart start, long sentUpTo)
+    private void Start(PartitionStart start, LogPosition sent)
     {
         if (_owned.TryGetValue(start.Partition, out var previous))
         {
             Remove(previous);
         }
 
-        var owned = new OwnedTask(start);
-        var task = new StreamTask(layout, start.Partition, taskOptions, start.NextOffset ?? 0, start.StreamTime, muteBelow: sentUpTo);
+        var owned = new OwnedTask(start, sent.LastReplay);
+        var task = new StreamTask(layout, start.Partition, taskOptions, start.NextOffset ?? 0, start.StreamTime, muteBelow: sent.NextOffset);
         var actor = new TaskActor(owned, task, load, time, Links.CommitSoon, Links.RoomMade);
         owned.Actor = actors.Spawn(start.Partition.ToString(), actor, error => Links.Failed(error));
         _owned[start.Partition] = owned;

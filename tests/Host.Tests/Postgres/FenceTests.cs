@@ -1,4 +1,5 @@
 using Streams.Hosting.Runtime;
+using Streams.Processors;
 using TestKit;
 
 namespace Streams.Hosting.Tests.Postgres;
@@ -34,6 +35,16 @@ public sealed class FenceTests(TestPostgres postgres)
         Assert.Equal(
             ["(a,1,1,,,node-1)", "(clickstream,3,3,3,\"2026-01-01 00:00:01\",node-2)", "(clickstream,10,1,,,node-1)"],
             await PartitionsAsync(harness));
+    }
+
+    [Fact]
+    public async Task a_takeover_says_which_era_the_offset_belongs_to()
+    {
+        await using var harness = await StoreHarness.StartAsync(postgres, Topology);
+        TopicPartition partition = new("clickstream", 3);
+        await harness.Store.AcquireAsync([partition], Cancel);
+        await harness.ExecuteAsync("UPDATE clickstream.partitions SET era = 2, next_offset = 9");
+        Assert.Equal([new PartitionStart(partition, 2, 9, null, Era: 2)], await harness.Store.AcquireAsync([partition], Cancel));
     }
 
     [Fact]
