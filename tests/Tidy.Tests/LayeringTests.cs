@@ -26,10 +26,14 @@ public sealed class LayeringTests
             ("src/Topology/Topology.csproj", Project("PackageReference Include=\"Newtonsoft.Json\"", "PackageReference Include=\"Analyzer\" PrivateAssets=\"all\"")),
             ("src/Processors/Processors.csproj", Project("ProjectReference Include=\"..\\Host\\Host.csproj\"", "PackageReference Include=\"Npgsql\"")),
             ("src/Host/Host.csproj", Project("ProjectReference Include=\"../Topology/Topology.csproj\"", "ProjectReference Include=\"../../tests/TestKit/TestKit.csproj\"")),
-            ("apps/Clickstream/Clickstream.csproj", Project("ProjectReference Include=\"../../src/Host/Host.csproj\"", "PackageReference Include=\"Npgsql\"")));
+            ("apps/Clickstream/Clickstream.csproj", Project(
+                "ProjectReference Include=\"../../src/Host/Host.csproj\"", "PackageReference Include=\"Npgsql\"", "ProjectReference Include=\"../../bench/Bench.csproj\"")),
+            ("bench/Bench.csproj", Project(
+                "ProjectReference Include=\"../apps/Clickstream/Clickstream.csproj\"", "ProjectReference Include=\"../tests/TestKit/TestKit.csproj\"", "PackageReference Include=\"Npgsql\"")));
 
         House.Reports(
             Layering.OfProjects(tree),
+            "apps/Clickstream/Clickstream.csproj:4: apps/Clickstream references bench",
             "src/Host/Host.csproj:3: src/Host references tests/TestKit",
             "src/Processors/Processors.csproj:2: src/Processors references src/Host",
             "src/Processors/Processors.csproj:3: src/Processors uses the package Npgsql",

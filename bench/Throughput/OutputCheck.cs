@@ -1,0 +1,131 @@
+using System.Text;
+using System.Text.Json;
+using Npgsql;
+using Streams.Bench.Children;
+using Streams.Bench.Input;
+using Streams.Hosting.Kafka;
+
+namespace Streams.Bench.Throughput;
+
+/// <summary>Compares what a node has written with what the generator said while it made the clicks.</summary>
+/// <param name="job">The node's job.</param>
+/// <param name="facts">What must be there.</param>
+internal sealed class OutputCheck(Job job, InputFacts facts)
+{
+    private readonly List<string> _problems = [];
+
+    /// <summary>Looks at every output that this kind of topology has.</summary>
+    public async Task CheckOutputsAsync(CancellationToken cancellation)
+    {
+        if (job.Shape != Shape.FilterToTable)
+        {
+            CheckErrorsTopic();
+        }
+
+        await using var data = NpgsqlDataSource.Create(job.Postgres);
+        if (job.Shape != Shape.FilterToTopic)
+        {
+            await CheckErrorsTableAsync(data, cancellation);
+        }
+
+        if (job.Shape is Shape.Main or Shape.MainWithPlainClasses)
+        {
+            await CheckCountsTableAsync(data, cancellation);
+            CheckCountsTopic();
+        }
+    }
+
+    /// <exception cref="BenchException">Something differs; the message says what.</exception>
+    public void ThrowIfWrong()
+    {
+        if (_problems.Count > 0)
+        {
+            throw new BenchException($"{job.Name}: the outputs are wrong. {string.Join(" ", _problems)}");
+        }
+    }
+
+    /// <summary>Notes a difference.</summary>
+    public void Equal(string what, long expected, long actual)
+    {
+        if (expected != actual)
+        {
+            _problems.Add($"{what}: {actual} instead of {expected}.");
+        }
+    }
+
+    private void CheckErrorsTopic()
+    {
+        var (records, bytes) = (0L, 0L);
+        ReadToEnd(job.Names.ErrorsTopic, (_, value) =>
+        {
+            records++;
+            bytes += value.Length;
+        });
+        Equal("records in the topic of errors", facts.Errors, records);
+        Equal("bytes in the topic of errors", facts.ErrorBytes, bytes);
+    }
+
+    private void CheckCountsTopic()
+    {
+        var totals = new Dictionary<string, long>();
+        ReadToEnd(job.Names.CountsTopic, (key, value) => totals[Encoding.UTF8.GetString(key)] = Total(value));
+        Equal("keys in the topic of counts", facts.Counts, totals.Count);
+        Equal("the sum of the last totals in the topic of counts", facts.Errors, totals.Values.Sum());
+    }
+
+    private async Task CheckErrorsTableAsync(NpgsqlDataSource data, CancellationToken cancellation)
+    {
+        var sums = await SumsAsync(
+            data,
+            $"""
+            SELECT count(*), sum(status), sum(user_id), sum(extract(milliseconds FROM time)), sum((click->>'status')::int)
+            FROM "{job.Application}"."{job.Names.ErrorsTable}"
+            """,
+            cancellation);
+        Equal("rows in the table of errors", facts.Errors, sums[0]);
+        Equal("the sum of their statuses", facts.ErrorStatuses, sums[1]);
+        Equal("the sum of their users", facts.ErrorUsers, sums[2]);
+        Equal("the sum of their times' milliseconds", facts.ErrorMilliseconds, sums[3]);
+        Equal("the sum of the statuses in their clicks", facts.ErrorStatuses, sums[4]);
+    }
+
+    private async Task CheckCountsTableAsync(NpgsqlDataSource data, CancellationToken cancellation)
+    {
+        var sums = await SumsAsync(
+            data, $"""SELECT count(*), sum(n), sum(n * status) FROM "{job.Application}"."{job.Names.CountsTable}" """, cancellation);
+        Equal("rows in the table of counts", facts.Counts, sums[0]);
+        Equal("the sum of the counts", facts.Errors, sums[1]);
+        Equal("the sum of the counts times their statuses", facts.ErrorStatuses, sums[2]);
+    }
+
+    private static async Task<List<long>> SumsAsync(NpgsqlDataSource data, string sql, CancellationToken cancellation)
+    {
+        await using var command = data.CreateCommand(sql);
+        command.CommandTimeout = 0;
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        await reader.ReadAsync(cancellation);
+        return [.. Enumerable.Range(0, reader.FieldCount).Select(i => reader.IsDBNull(i) ? 0 : (long)reader.GetFieldValue<decimal>(i))];
+    }
+
+    private static long Total(ReadOnlySpan<byte> value)
+    {
+        var json = new Utf8JsonReader(value);
+        while (json.Read())
+        {
+            if (json.TokenType == JsonTokenType.PropertyName && json.ValueTextEquals("n"u8))
+            {
+                json.Read();
+                return json.GetInt64();
+            }
+        }
+
+        throw new BenchException($"A record of the topic of counts has no n: {Encoding.UTF8.GetString(value)}");
+    }
+
+    private void ReadToEnd(string topic, BareReader.Visitor visit)
+    {
+        var settings = new KafkaSettings(job.Kafka, consumer: [new("enable.partition.eof", "true"), new("fetch.wait.max.ms", "20")]);
+        using var reader = new BareReader(settings, topic, job.Partitions);
+        reader.ReadToEnd(visit);
+    }
+}

@@ -1,0 +1,86 @@
+using System.Text.Json.Serialization;
+using Clickstream;
+using Streams.Processors;
+
+namespace Streams.Bench.Throughput;
+
+/// <summary>Which topology a node runs.</summary>
+internal enum Shape
+{
+    /// <summary>The main job, as the app has it.</summary>
+    Main,
+
+    /// <summary>The errors go to a topic.</summary>
+    FilterToTopic,
+
+    /// <summary>The errors go to a table.</summary>
+    FilterToTable,
+
+    /// <summary>The main job as somebody would write it who has not heard of codecs: a class, and <c>Codecs.FastJson</c>.</summary>
+    MainWithPlainClasses,
+}
+
+/// <summary>The topologies.</summary>
+internal static class Shapes
+{
+    private const int FirstErrorStatus = 400;
+
+    public static Topology Build(Shape shape, ClickstreamNames names)
+    {
+        var builder = new StreamBuilder();
+        switch (shape)
+        {
+            case Shape.Main:
+                return ClickstreamTopology.Build(names);
+            case Shape.FilterToTopic:
+                Errors(builder, names).To(names.ErrorsTopic);
+                break;
+            case Shape.FilterToTable:
+                Errors(builder, names).ToTable(names.ErrorsTable, table => table.WithRawValue("click"));
+                break;
+            case Shape.MainWithPlainClasses:
+                MainWithPlainClasses(builder, names);
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(shape), shape, null);
+        }
+
+        return builder.Build();
+    }
+
+    private static Stream<string, Click> Errors(StreamBuilder builder, ClickstreamNames names) => builder
+        .Stream(names.Clicks, Codecs.Utf8, new ClickCodec(), click => click.Time)
+        .Filter(click => click.Status >= FirstErrorStatus);
+
+    private static void MainWithPlainClasses(StreamBuilder builder, ClickstreamNames names)
+    {
+        var errors = builder
+            .Stream(names.Clicks, Codecs.Utf8, Codecs.FastJson(PlainClickJson.Default.PlainClick), click => click.Time)
+            .Filter(click => click.Status >= FirstErrorStatus);
+        errors.To(names.ErrorsTopic);
+        errors.ToTable(names.ErrorsTable, table => table.WithRawValue("click"));
+        errors
+            .GroupBy(click => new ErrorKey(click.Path, click.Status))
+            .WindowedBy(Tumbling.Of(TimeSpan.FromMinutes(1)).WithGrace(TimeSpan.FromMinutes(1)))
+            .Count("n")
+            .ToTable(names.CountsTable)
+            .ToTopic(names.CountsTopic);
+    }
+}
+
+/// <summary>A click as an ordinary class.</summary>
+internal sealed class PlainClick
+{
+    public required string Path { get; init; }
+
+    public required int Status { get; init; }
+
+    public long? UserId { get; init; }
+
+    public DateTime? Time { get; init; }
+}
+
+/// <summary>Its generated JSON code.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(PlainClick))]
+internal sealed partial class PlainClickJson : JsonSerializerContext;
