@@ -8,17 +8,13 @@ namespace Streams.Hosting.Kafka;
 /// The group membership of a consumer at one moment. Offsets sent to a transaction with it are refused once the group has
 /// moved on, so that a stale owner cannot commit.
 /// </summary>
-internal sealed unsafe class GroupMetadata : SafeHandle
+internal sealed unsafe class GroupMetadata : SafeHandle, IGroupMembership
 {
     public GroupMetadata(nint handle)
         : base(0, ownsHandle: true) => SetHandle(handle);
 
     public override bool IsInvalid => handle == 0;
 
-    /// <summary>
-    /// Whether the consumer was a member at that moment. One that has just lost its place is none until it has joined again, and
-    /// the broker does not check the offsets of one that says it is no member: they would be taken.
-    /// </summary>
     public bool IsOfMember => Generation >= 0;
 
     /// <summary>The group's generation; -1 for no member.</summary>

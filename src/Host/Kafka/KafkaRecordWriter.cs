@@ -18,7 +18,7 @@ internal sealed class KafkaRecordWriter(KafkaSettings settings, string clientId,
     /// <summary>Nothing is left open by a producer without transactions.</summary>
     public Task PrepareAsync(CancellationToken cancellation) => Task.CompletedTask;
 
-    public void Begin() { }
+    public Task BeginAsync(CancellationToken cancellation) => Task.CompletedTask;
 
     public void Send(OutputBuffer records, CancellationToken cancellation)
     {

@@ -1,5 +1,4 @@
 using Confluent.Kafka;
-using Microsoft.Extensions.Logging;
 using Streams.Hosting.Runtime;
 using Streams.Processors;
 
@@ -10,16 +9,10 @@ namespace Streams.Hosting.Kafka;
 /// transaction. The group's generation fences a stale node, the transactional id a stale producer of the same node.
 /// </summary>
 /// <remarks>
-/// A producer that failed for good is replaced at the next record. Where it failed while committing, nobody told whether
+/// A producer that failed for good is replaced at the next cycle. Where it failed while committing, nobody told whether
 /// the transaction took place; <see cref="IsCompleteAsync"/> finds out.
 /// </remarks>
-internal sealed class KafkaTransactionalWriter(
-    KafkaSettings settings,
-    string clientId,
-    string transactionalId,
-    KafkaRecordReader group,
-    Action<KafkaFailure> onFailure,
-    ILogger logger) : IRecordWriter
+internal sealed class KafkaTransactionalWriter(ITransactionalClient client, TimeProvider time) : IRecordWriter
 {
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(20);
 
@@ -29,8 +22,8 @@ internal sealed class KafkaTransactionalWriter(
     /// <summary>A node that is told to stop while Kafka is away waits no longer than this.</summary>
     private static readonly TimeSpan _prepareTimeout = TimeSpan.FromSeconds(5);
 
-    private KafkaProducer? _producer;
-    private GroupMetadata? _member;
+    private ITransactionalProducer? _producer;
+    private IGroupMembership? _member;
     private bool _isOpen;
 
     public bool IsTransactional => true;
@@ -39,38 +32,40 @@ internal sealed class KafkaTransactionalWriter(
     /// Registers the transactional id. A transaction that a killed process of this node left open is aborted by that; if it has
     /// offsets, the group would not tell any until it ends.
     /// </summary>
-    public Task PrepareAsync(CancellationToken cancellation) => Task.Run(() => Try(() => Connect(_prepareTimeout)), cancellation);
+    public Task PrepareAsync(CancellationToken cancellation) => ConnectAsync(_prepareTimeout);
 
-    public void Begin()
+    public async Task BeginAsync(CancellationToken cancellation)
     {
         _member?.Dispose();
-        _member = group.Membership();
+        _member = client.Membership();
         if (!_member.IsOfMember)
         {
             throw new KafkaFailureException("Beginning a commit", KafkaFailure.Of(ErrorCode.UnknownMemberId));
         }
+
+        if (!_isOpen)
+        {
+            await ConnectAsync(_timeout);
+            Try(producer => producer.Begin());
+            _isOpen = true;
+        }
     }
 
-    public void Send(OutputBuffer records, CancellationToken cancellation) => Try(() =>
-    {
-        Open();
-        _producer!.Send(records, 0, records.Count, cancellation);
-    });
+    public void Send(OutputBuffer records, CancellationToken cancellation) => Try(producer => producer.Send(records, cancellation));
 
     /// <summary>
-    /// Blocks threads while it waits; one at a time. A cycle without records has a transaction, too: it keeps the group's offsets
-    /// up to date, which nothing else may do. An offset committed by the consumer could arrive after a later transaction's, and
-    /// move the group back; the next owner would then repeat records that are there already.
+    /// A cycle without records has a transaction, too: it keeps the group's offsets up to date, which nothing else may do. An
+    /// offset committed by the consumer could arrive after a later transaction's, and move the group back; the next owner
+    /// would then repeat records that are there already.
     /// </summary>
     public async Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation)
     {
-        Try(Open);
         PartitionOffset[] offsets = [.. inputs.Select(PositionMetadata.ToOffset)];
         var member = _member!;
-        await TryAsync(transactions => transactions.SendOffsets(offsets, member, _timeout));
+        await TryAsync(producer => producer.SendOffsetsAsync(offsets, member, _timeout));
         try
         {
-            await TryAsync(transactions => transactions.Commit(_timeout));
+            await TryAsync(producer => producer.CommitAsync(_timeout));
             _isOpen = false;
         }
         catch (KafkaFailureException e) when (!e.Failure.RequiresAbort)
@@ -88,7 +83,7 @@ internal sealed class KafkaTransactionalWriter(
 
         try
         {
-            await TryAsync(transactions => transactions.Abort(_timeout));
+            await TryAsync(producer => producer.AbortAsync(_timeout));
             _isOpen = false;
         }
         catch (KafkaFailureException)
@@ -98,16 +93,14 @@ internal sealed class KafkaTransactionalWriter(
         }
     }
 
-    public Task<bool> IsCompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) => Task.Run(
-        () =>
-        {
-            // A new producer of the same id settles what the old one left open, one way or the other.
-            Try(() => Connect(_timeout));
-            var committed = group.Committed([.. inputs.Select(i => i.Partition)], _timeout).ToDictionary(c => c.Partition);
-            return inputs.All(i => committed.TryGetValue(i.Partition, out var there)
-                && there.Era == i.Era && there.NextOffset >= i.NextOffset && there.LastReplay >= i.LastReplay);
-        },
-        cancellation);
+    public async Task<bool> IsCompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation)
+    {
+        // A new producer of the same id settles what the old one left open, one way or the other.
+        await ConnectAsync(_timeout);
+        var committed = (await client.CommittedAsync([.. inputs.Select(i => i.Partition)], _timeout)).ToDictionary(c => c.Partition);
+        return inputs.All(i => committed.TryGetValue(i.Partition, out var there)
+            && there.Era == i.Era && there.NextOffset >= i.NextOffset && there.LastReplay >= i.LastReplay);
+    }
 
     public void Dispose()
     {
@@ -115,39 +108,26 @@ internal sealed class KafkaTransactionalWriter(
         _member?.Dispose();
     }
 
-    private void Open()
-    {
-        if (_isOpen)
-        {
-            return;
-        }
-
-        Connect(_timeout);
-        _producer!.Transactions!.Begin();
-        _isOpen = true;
-    }
-
-    private void Connect(TimeSpan timeout)
+    private async Task ConnectAsync(TimeSpan timeout)
     {
         if (_producer is null)
         {
-            _producer = new KafkaProducer(settings, clientId, transactionalId, onFailure, logger);
-            _producer.Transactions!.Initialize(timeout);
+            _producer = client.CreateProducer();
+            await TryAsync(producer => producer.InitializeAsync(timeout));
         }
     }
 
     /// <summary>
-    /// Runs a call that waits, on a thread of its own. The library may never return from one, whatever time it was given: it
-    /// can wait for a broker that it has taken off its list. Such a call stays behind with its producer; the next
-    /// producer of the same id fences it.
+    /// Waits for a call. The library may never return from one, whatever time it was given: it can wait for a broker that it
+    /// has taken off its list. Such a call stays behind with its producer; the next producer of the same id fences it.
     /// </summary>
-    private async Task TryAsync(Action<KafkaTransactions> work)
+    private async Task TryAsync(Func<ITransactionalProducer, Task> work)
     {
         var producer = _producer!;
-        var call = Task.Run(() => work(producer.Transactions!));
+        var call = work(producer);
         try
         {
-            await call.WaitAsync(_patience);
+            await call.WaitAsync(_patience, time);
         }
         catch (TimeoutException) when (!call.IsCompleted)
         {
@@ -164,11 +144,11 @@ internal sealed class KafkaTransactionalWriter(
         }
     }
 
-    private void Try(Action work)
+    private void Try(Action<ITransactionalProducer> work)
     {
         try
         {
-            work();
+            work(_producer!);
         }
         catch (KafkaFailureException e)
         {

@@ -40,7 +40,7 @@ internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeP
 
         try
         {
-            writer.Begin();
+            await writer.BeginAsync(cancellation);
             if (!progress.IsLogDone)
             {
                 SendForwarded(tasks, cancellation);

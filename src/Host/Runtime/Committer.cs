@@ -28,7 +28,7 @@ internal sealed class Committer(
     IStateStore store,
     NodeHealth health,
     NodeMetrics metrics,
-    TimeProvider time,
+    NodeSurroundings surroundings,
     Action<IReadOnlyList<OwnedTask>> committed,
     ILogger<Committer> logger) : Actor<CommitterMessage>
 {
@@ -46,7 +46,7 @@ internal sealed class Committer(
     public bool IsRetrying => _isRetrying;
 
     /// <summary>A cycle takes longer than usual: whether the store and the log are well again is for its end to say.</summary>
-    public bool IsHeldUp => Interlocked.Read(ref _cycleStarted) is not 0 and var started && time.GetElapsedTime(started) > _usualDuration;
+    public bool IsHeldUp => Interlocked.Read(ref _cycleStarted) is not 0 and var started && surroundings.Time.GetElapsedTime(started) > _usualDuration;
 
     public override async ValueTask ReceiveAsync(CommitterMessage message, CancellationToken stopping)
     {
@@ -117,7 +117,7 @@ internal sealed class Committer(
     private async Task CommitAsync(IReadOnlyCollection<OwnedTask> tasks, CancellationToken stopping)
     {
         var parts = await CollectAsync(tasks);
-        Interlocked.Exchange(ref _cycleStarted, time.GetTimestamp());
+        Interlocked.Exchange(ref _cycleStarted, surroundings.Time.GetTimestamp());
         try
         {
             await CommitAsync(parts, stopping);
@@ -131,7 +131,7 @@ internal sealed class Committer(
 
     private async Task CommitAsync(List<Part> parts, CancellationToken stopping)
     {
-        var backoff = new Backoff(time);
+        var backoff = new Backoff(surroundings);
         var progress = new CycleProgress();
         var isUnknown = false;
         while (parts.Count > 0)
@@ -139,14 +139,14 @@ internal sealed class Committer(
             TaskCommit[] commits = [.. parts.Select(p => p.ToCommit())];
             try
             {
-                var started = time.GetTimestamp();
+                var started = surroundings.Time.GetTimestamp();
                 if (!isUnknown || !await store.IsCommittedAsync(commits, stopping))
                 {
                     isUnknown = false;
                     await cycle.RunAsync(commits, progress, stopping);
                 }
 
-                Succeeded(parts, time.GetElapsedTime(started));
+                Succeeded(parts, surroundings.Time.GetElapsedTime(started));
                 return;
             }
             catch (FencedException fenced)
@@ -169,7 +169,7 @@ internal sealed class Committer(
         health.Up(Dependency.Kafka);
         metrics.CommitTook(took);
         long records = 0;
-        var now = time.GetUtcNow().UtcDateTime;
+        var now = surroundings.Time.GetUtcNow().UtcDateTime;
         foreach (var (task, changes) in parts)
         {
             records += changes.Records;

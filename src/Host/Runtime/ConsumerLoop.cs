@@ -16,19 +16,20 @@ internal sealed class ConsumerLoop : IDisposable
     private readonly IRecordReader _reader;
     private readonly Partitions _partitions;
     private readonly long _mailboxBytes;
-    private readonly Thread _thread;
-    private readonly ManualResetEventSlim _roomMade = new();
+    private readonly NodeSurroundings _surroundings;
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<OwnedTask> _full = [];
+    private volatile TaskCompletionSource _roomMade = NewSignal();
     private volatile bool _anyPaused;
+    private bool _isStarted;
 
-    public ConsumerLoop(IRecordReader reader, Partitions partitions, long mailboxBytes)
+    public ConsumerLoop(IRecordReader reader, Partitions partitions, long mailboxBytes, NodeSurroundings surroundings)
     {
         _reader = reader;
         _partitions = partitions;
         _mailboxBytes = mailboxBytes;
-        _thread = new Thread(Run) { IsBackground = true, Name = "streams-consumer" };
+        _surroundings = surroundings;
     }
 
     /// <summary>Completes when the consumer has left its group; faults if polling failed.</summary>
@@ -37,19 +38,20 @@ internal sealed class ConsumerLoop : IDisposable
     public void Start(IReadOnlyList<string> topics)
     {
         _reader.Subscribe(topics);
-        _thread.Start();
+        _isStarted = true;
+        _surroundings.ConsumerThread.Start(Run);
     }
 
     /// <summary>Leaves the group: partitions are revoked, and so committed and released, on the way.</summary>
     public Task StopAsync()
     {
         _stopping.Cancel();
-        if (_thread.ThreadState.HasFlag(ThreadState.Unstarted))
+        if (!_isStarted)
         {
             return Task.CompletedTask;
         }
 
-        _roomMade.Set();
+        _roomMade.TrySetResult();
         _reader.Wake();
         return Stopped;
     }
@@ -57,18 +59,16 @@ internal sealed class ConsumerLoop : IDisposable
     /// <summary>A task worked off a batch. Called by tasks.</summary>
     public void RoomMade()
     {
-        _roomMade.Set();
+        _roomMade.TrySetResult();
         if (_anyPaused)
         {
             _reader.Wake();
         }
     }
 
-    public void Dispose()
-    {
-        _stopping.Dispose();
-        _roomMade.Dispose();
-    }
+    public void Dispose() => _stopping.Dispose();
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private void Run()
     {
@@ -120,19 +120,21 @@ internal sealed class ConsumerLoop : IDisposable
             return;
         }
 
-        var until = Environment.TickCount64 + (long)_patience.TotalMilliseconds;
+        var started = _surroundings.Time.GetTimestamp();
         while (!_stopping.IsCancellationRequested && _full.Exists(IsFull))
         {
-            var left = until - Environment.TickCount64;
-            if (left <= 0)
+            var left = _patience - _surroundings.Time.GetElapsedTime(started);
+            if (left <= TimeSpan.Zero)
             {
                 break;
             }
 
-            _roomMade.Reset();
-            if (_full.Exists(IsFull))
+            // The signal first, then the look: room made in between sets the new one.
+            var signal = NewSignal();
+            _roomMade = signal;
+            if (_full.Exists(IsFull) && !_stopping.IsCancellationRequested)
             {
-                _roomMade.Wait((int)left);
+                _surroundings.ConsumerThread.Wait(signal.Task, left);
             }
         }
 

@@ -2,6 +2,24 @@ using Streams.Processors;
 
 namespace Streams.Hosting.Runtime;
 
+/// <summary>The log as a node reaches it. Kafka in production; a fake one in simulation.</summary>
+internal interface IRecordLog
+{
+    /// <summary>The reading side.</summary>
+    /// <param name="owner">Hears which partitions come and go.</param>
+    /// <param name="onFailure">Hears of failures of the client as a whole.</param>
+    IRecordReader CreateReader(IPartitionOwner owner, Action<Kafka.KafkaFailure> onFailure);
+
+    /// <summary>The writing side.</summary>
+    /// <param name="reader">The reading side, whose place in the group a transaction needs.</param>
+    /// <param name="onFailure">Hears of failures of the client as a whole.</param>
+    IRecordWriter CreateWriter(IRecordReader reader, Action<Kafka.KafkaFailure> onFailure);
+
+    /// <summary>Looks whether the log can be reached, and the input topics are there.</summary>
+    /// <returns>An input topic that is not there; <c>null</c> when all are.</returns>
+    Task<string?> FindMissingTopicAsync(CancellationToken cancellation);
+}
+
 /// <summary>
 /// The reading side of the log: a member of a consumer group. One thread calls it, but for <see cref="Wake"/>,
 /// <see cref="CommitOffsets"/>, <see cref="EndOffset"/> and <see cref="Committed"/>, which any may.
@@ -50,8 +68,8 @@ internal interface IRecordWriter : IDisposable
     /// A cycle, or another try of one, begins. What it says of the node's place in the group holds for the whole cycle: were
     /// the group to move on before its end, the log's transaction is refused.
     /// </summary>
-    /// <exception cref="Kafka.KafkaFailureException">The node has no place in the group at the moment.</exception>
-    void Begin();
+    /// <exception cref="Kafka.KafkaFailureException">The node has no place in the group at the moment, or its producer cannot begin.</exception>
+    Task BeginAsync(CancellationToken cancellation);
 
     /// <summary>Queues records for sending, as part of the present cycle. May wait for room in the queue.</summary>
     /// <exception cref="Kafka.KafkaFailureException">The log refuses them.</exception>

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
-using Streams.Hosting.Runtime.Actors;
 using Streams.Hosting.Telemetry;
 using Streams.Processors;
 
@@ -24,10 +23,9 @@ internal sealed class Partitions(
     TaskLayout layout,
     TaskOptions taskOptions,
     IStateStore store,
-    IActorSystem actors,
     NodeLoad load,
     NodeHealth health,
-    TimeProvider time,
+    NodeSurroundings surroundings,
     ILogger<Partitions> logger) : IPartitionOwner
 {
     private readonly ConcurrentDictionary<TopicPartition, OwnedTask> _owned = new();
@@ -66,7 +64,7 @@ internal sealed class Partitions(
         }
 
         // The fence first: once it is raised, no earlier owner can get anything into the log's group any more either.
-        var starts = Retry(Dependency.Postgres, () => store.AcquireAsync([.. partitions.Order()], Links.Stopping).GetAwaiter().GetResult());
+        var starts = Retry(Dependency.Postgres, () => Wait(store.AcquireAsync([.. partitions.Order()], Links.Stopping)));
         var sent = Retry(Dependency.Kafka, () => Links.SentUpTo(partitions)).ToDictionary(s => s.Partition);
         foreach (var start in starts)
         {
@@ -115,7 +113,7 @@ internal sealed class Partitions(
     public void Fenced(OwnedTask task)
     {
         logger.PartitionFenced(task.Partition);
-        _fencedAt[task.Partition] = time.GetTimestamp();
+        _fencedAt[task.Partition] = surroundings.Time.GetTimestamp();
         Remove(task);
     }
 
@@ -124,7 +122,7 @@ internal sealed class Partitions(
     /// group works on them.
     /// </summary>
     public IReadOnlyList<TopicPartition> FencedFor(TimeSpan duration) =>
-        [.. _fencedAt.Where(f => time.GetElapsedTime(f.Value) >= duration).Select(f => f.Key)];
+        [.. _fencedAt.Where(f => surroundings.Time.GetElapsedTime(f.Value) >= duration).Select(f => f.Key)];
 
     /// <summary>Lets go of a task: it stops, and what it has not committed is dropped.</summary>
     public void Remove(OwnedTask task)
@@ -145,8 +143,8 @@ internal sealed class Partitions(
 
         var owned = new OwnedTask(start, sent.LastReplay);
         var task = new StreamTask(layout, start.Partition, taskOptions, start.NextOffset ?? 0, start.StreamTime, muteBelow: sent.NextOffset);
-        var actor = new TaskActor(owned, task, load, time, Links.CommitSoon, Links.RoomMade);
-        owned.Actor = actors.Spawn(start.Partition.ToString(), actor, error => Links.Failed(error));
+        var actor = new TaskActor(owned, task, load, surroundings.Time, Links.CommitSoon, Links.RoomMade);
+        owned.Actor = surroundings.Actors.Spawn(start.Partition.ToString(), actor, error => Links.Failed(error));
         _owned[start.Partition] = owned;
         logger.PartitionAcquired(start.Partition, Text(start.NextOffset), start.Epoch);
     }
@@ -161,7 +159,7 @@ internal sealed class Partitions(
 
     private T Retry<T>(Dependency dependency, Func<T> work)
     {
-        var backoff = new Backoff(time);
+        var backoff = new Backoff(surroundings);
         while (true)
         {
             try
@@ -173,9 +171,17 @@ internal sealed class Partitions(
             catch (Exception e) when (Failures.IsTransient(e) && !Links.Stopping.IsCancellationRequested)
             {
                 health.Down(dependency, Failures.Describe(e));
-                backoff.WaitAsync(Links.Stopping).GetAwaiter().GetResult();
+                var pause = backoff.WaitAsync(Links.Stopping);
+                surroundings.ConsumerThread.Wait(pause, Timeout.InfiniteTimeSpan);
+                pause.GetAwaiter().GetResult();
             }
         }
+    }
+
+    private T Wait<T>(Task<T> task)
+    {
+        surroundings.ConsumerThread.Wait(task, Timeout.InfiniteTimeSpan);
+        return task.GetAwaiter().GetResult();
     }
 
     private static string Text(long? offset) => offset?.ToString(CultureInfo.InvariantCulture) ?? "the beginning";

@@ -1,0 +1,46 @@
+using Streams.Hosting.Runtime;
+using Streams.Processors;
+
+namespace Streams.Hosting.Kafka;
+
+/// <summary>
+/// What <see cref="KafkaTransactionalWriter"/> needs of the Kafka client. Calls that wait for a broker are tasks; all fail with
+/// <see cref="KafkaFailureException"/>.
+/// </summary>
+internal interface ITransactionalClient
+{
+    /// <summary>A new producer of the node's transactional id; not registered with the broker yet.</summary>
+    ITransactionalProducer CreateProducer();
+
+    /// <summary>The node's place in the group at this moment. The caller disposes it.</summary>
+    IGroupMembership Membership();
+
+    /// <summary>How far the group is, once no transaction that could change that is open.</summary>
+    Task<IReadOnlyList<LogPosition>> CommittedAsync(IReadOnlyCollection<TopicPartition> partitions, TimeSpan timeout);
+}
+
+/// <summary>A place in a consumer group, as it was when it was asked for.</summary>
+internal interface IGroupMembership : IDisposable
+{
+    /// <summary>
+    /// Whether the consumer was a member at that moment. One that has just lost its place is none until it has joined again, and
+    /// the broker does not check the offsets of one that says it is no member: they would be taken.
+    /// </summary>
+    bool IsOfMember { get; }
+}
+
+/// <summary>A producer with a transactional id; <see cref="KafkaTransactions"/> has the order of the calls.</summary>
+internal interface ITransactionalProducer : IDisposable
+{
+    Task InitializeAsync(TimeSpan timeout);
+
+    void Begin();
+
+    void Send(OutputBuffer records, CancellationToken cancellation);
+
+    Task SendOffsetsAsync(IReadOnlyCollection<PartitionOffset> offsets, IGroupMembership member, TimeSpan timeout);
+
+    Task CommitAsync(TimeSpan timeout);
+
+    Task AbortAsync(TimeSpan timeout);
+}

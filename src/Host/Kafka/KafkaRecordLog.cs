@@ -1,0 +1,60 @@
+using Microsoft.Extensions.Logging;
+using Streams.Hosting.Runtime;
+
+namespace Streams.Hosting.Kafka;
+
+/// <summary>Kafka as a node reaches it: its member of the group, its producer, and looking whether all is there.</summary>
+/// <param name="topology">What is run.</param>
+/// <param name="options">The node's settings.</param>
+/// <param name="settings">Where Kafka is, and its properties.</param>
+/// <param name="node">This node's name.</param>
+/// <param name="admin">Asks for topics. The caller's to dispose.</param>
+/// <param name="time">The clock.</param>
+/// <param name="loggers">Where to log.</param>
+internal sealed class KafkaRecordLog(
+    Topology topology,
+    StreamsOptions options,
+    KafkaSettings settings,
+    string node,
+    KafkaAdmin admin,
+    TimeProvider time,
+    ILoggerFactory loggers) : IRecordLog
+{
+    public IRecordReader CreateReader(IPartitionOwner owner, Action<KafkaFailure> onFailure) => new KafkaRecordReader(
+        settings, new GroupMember(options.ApplicationId, node, options.NodeName), owner, onFailure, loggers.CreateLogger<KafkaConsumer>());
+
+    public IRecordWriter CreateWriter(IRecordReader reader, Action<KafkaFailure> onFailure)
+    {
+        var logger = loggers.CreateLogger<KafkaProducer>();
+        if (!NodeRuntime.IsTransactional(topology, options))
+        {
+            return new KafkaRecordWriter(settings, node, OnProducerFailure, logger);
+        }
+
+        var client = new KafkaTransactionalClient(
+            settings, node, $"{options.ApplicationId}/{node}", (KafkaRecordReader)reader, OnProducerFailure, logger);
+        return new KafkaTransactionalWriter(client, time);
+
+        // A producer tells of lost brokers only when it sends again, which may be long after they are back. The consumer tells at once.
+        void OnProducerFailure(KafkaFailure failure)
+        {
+            if (failure.Code != Confluent.Kafka.ErrorCode.Local_AllBrokersDown)
+            {
+                onFailure(failure);
+            }
+        }
+    }
+
+    public async Task<string?> FindMissingTopicAsync(CancellationToken cancellation)
+    {
+        foreach (var topic in topology.SourceTopics)
+        {
+            if (await admin.PartitionCountAsync(topic, cancellation) is null)
+            {
+                return topic;
+            }
+        }
+
+        return null;
+    }
+}

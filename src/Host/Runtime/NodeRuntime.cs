@@ -1,0 +1,329 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Logging;
+using Streams.Hosting.Kafka;
+using Streams.Hosting.Runtime.Actors;
+using Streams.Hosting.Telemetry;
+using Streams.Processors;
+
+namespace Streams.Hosting.Runtime;
+
+/// <summary>
+/// What runs in a node once its tables and topics are there: the consumer, the tasks, the committer; a commit every interval,
+/// and a look at what commits do not show. Knows the log, the store and the machine only by their interfaces, so that a
+/// simulation runs the same.
+/// </summary>
+internal sealed class NodeRuntime
+{
+    private static readonly TimeSpan _groupTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _stuckAfter = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan _probeInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _probePatience = TimeSpan.FromSeconds(3);
+    private readonly Topology _topology;
+    private readonly StreamsOptions _options;
+    private readonly IStateStore _store;
+    private readonly IRecordLog _log;
+    private readonly NodeHealth _health;
+    private readonly NodeMetrics _metrics;
+    private readonly NodeSurroundings _surroundings;
+    private readonly ILoggerFactory _loggers;
+    private readonly TaskCompletionSource<Exception> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile bool _isLogSuspect;
+
+    public NodeRuntime(
+        Topology topology,
+        StreamsOptions options,
+        IStateStore store,
+        IRecordLog log,
+        NodeHealth health,
+        NodeMetrics metrics,
+        NodeSurroundings surroundings,
+        ILoggerFactory loggers)
+    {
+        _topology = topology;
+        _options = options;
+        _store = store;
+        _log = log;
+        _health = health;
+        _metrics = metrics;
+        _surroundings = surroundings;
+        _loggers = loggers;
+    }
+
+    /// <summary>Where nothing is written to the log, nothing needs a transaction there.</summary>
+    public static bool IsTransactional(Topology topology, StreamsOptions options) =>
+        options.Guarantee == Guarantee.ExactlyOnce && topology.SinkTopics.Count > 0;
+
+    /// <summary>Runs until told to stop, then commits, leaves and goes.</summary>
+    /// <exception cref="NodeFailedException">A part failed beyond repair.</exception>
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        using var abort = new CancellationTokenSource();
+        var parts = Build(abort.Token);
+        using var loop = parts.Loop;
+        using var reader = parts.Reader;
+        using var writer = parts.Writer;
+        try
+        {
+            await RetryAsync(Dependency.Kafka, () => writer.PrepareAsync(stopping), stopping);
+            loop.Start(_topology.SourceTopics);
+            await CommitRegularlyAsync(parts, stopping);
+        }
+        finally
+        {
+            _health.Stopping();
+            await using var limit = _surroundings.Time.CreateTimer(_ => abort.Cancel(), null, _options.ShutdownTimeout, Timeout.InfiniteTimeSpan);
+            await loop.StopAsync();
+            await parts.Committer.StopAsync();
+        }
+    }
+
+    /// <summary>Tries until it works or the node stops; only what does not pass by itself is thrown.</summary>
+    public async Task RetryAsync(Dependency dependency, Func<Task> work, CancellationToken stopping)
+    {
+        var backoff = new Backoff(_surroundings);
+        while (true)
+        {
+            try
+            {
+                await work();
+                _health.Up(dependency);
+                return;
+            }
+            catch (Exception e) when (Failures.IsTransient(e) && !stopping.IsCancellationRequested)
+            {
+                _health.Down(dependency, Failures.Describe(e));
+                await backoff.WaitAsync(stopping);
+            }
+        }
+    }
+
+    /// <summary>The log's client reports a failure of its own.</summary>
+    private void OnKafkaFailure(KafkaFailure failure)
+    {
+        switch (failure)
+        {
+            case { Kind: KafkaFailureKind.OffsetOutOfRange }:
+                Fail(new OffsetOutOfRangeException(failure));
+                break;
+            case { Kind: KafkaFailureKind.Unauthorized or KafkaFailureKind.Unauthenticated } or { Fatal: true, Fenced: true }:
+                Fail(new KafkaFailureException("Taking part in the group", failure));
+                break;
+            case { Code: Confluent.Kafka.ErrorCode.Local_AllBrokersDown }:
+            case { Kind: KafkaFailureKind.UnknownTopic }:
+                _isLogSuspect = true;
+                break;
+        }
+    }
+
+    private async Task CommitRegularlyAsync(Parts parts, CancellationToken stopping)
+    {
+        using var timer = new PeriodicTimer(_options.CommitInterval, _surroundings.Time);
+        var probe = ProbeAsync(parts, stopping);
+        while (!stopping.IsCancellationRequested)
+        {
+            var tick = timer.WaitForNextTickAsync(stopping).AsTask();
+            var first = await Task.WhenAny(tick, _failed.Task, parts.Loop.Stopped);
+            if (first == _failed.Task)
+            {
+                throw new NodeFailedException(_failed.Task.Result);
+            }
+
+            await first;
+            parts.CommitSoon();
+            parts.TellGroup();
+        }
+
+        await probe;
+    }
+
+    /// <summary>
+    /// Looks after what commits do not show while there is nothing to commit: whether PostgreSQL is there, and Kafka, when its
+    /// client has reported a loss. The client says when it has lost all brokers, sometimes late and for one connection of
+    /// several, and does not say when it has found them again; so its word is a reason to look, not the answer.
+    /// </summary>
+    private async Task ProbeAsync(Parts parts, CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            await Task.Delay(_probeInterval, _surroundings.Time, stopping)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            if (parts.Partitions.FencedFor(_stuckAfter) is { Count: > 0 } stuck)
+            {
+                Fail(new PartitionsStuckException(stuck));
+            }
+
+            if (stopping.IsCancellationRequested || parts.IsRetrying())
+            {
+                continue;
+            }
+
+            await ProbeAsync(Dependency.Postgres, _store.HeartbeatAsync, parts, stopping);
+            if (_isLogSuspect || _health.IsDown(Dependency.Kafka) || _health.IsDown(Dependency.Topics))
+            {
+                _isLogSuspect = false;
+                await ProbeAsync(Dependency.Kafka, FindTopicsAsync, parts, stopping);
+            }
+        }
+    }
+
+    private async Task ProbeAsync(Dependency dependency, Func<CancellationToken, Task> probe, Parts parts, CancellationToken stopping)
+    {
+        using var limit = new CancellationTokenSource(_probePatience, _surroundings.Time);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(stopping, limit.Token);
+        try
+        {
+            await probe(patience.Token);
+            if (!parts.IsHeldUp())
+            {
+                _health.Up(dependency);
+            }
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The node stops.
+        }
+        catch (Exception e)
+        {
+            // Whether it is worth stopping for is for the next commit to say.
+            _health.Down(dependency, e is OperationCanceledException ? $"no answer within {_probePatience}" : Failures.Describe(e));
+        }
+    }
+
+    private async Task FindTopicsAsync(CancellationToken cancellation)
+    {
+        if (await _log.FindMissingTopicAsync(cancellation) is { } topic)
+        {
+            _health.Down(Dependency.Topics, $"the input topic '{topic}' does not exist any more");
+            return;
+        }
+
+        _health.Up(Dependency.Topics);
+    }
+
+    private Parts Build(CancellationToken abort)
+    {
+        var layout = new TaskLayout(_topology);
+        var load = new NodeLoad(_options.CommitBytes);
+        var taskOptions = new TaskOptions { OnError = _options.OnError, MaxFuture = _options.MaxFuture, MaxRecordBytes = _options.MaxRecordBytes };
+        var parts = new Parts(_surroundings);
+        var partitions = new Partitions(layout, taskOptions, _store, load, _health, _surroundings, _loggers.CreateLogger<Partitions>())
+        {
+            Links = new Partitions.Wiring(
+                () => parts.CommitSoon(), () => parts.Loop.RoomMade(), tasks => parts.Release(tasks, _options.ShutdownTimeout),
+                Fail,
+                IsTransactional(_topology, _options) ? partitions => parts.Reader.Committed(partitions, _groupTimeout) : _ => [],
+                abort),
+        };
+        parts.Reader = _log.CreateReader(partitions, OnKafkaFailure);
+        parts.Writer = _log.CreateWriter(parts.Reader, OnKafkaFailure);
+        parts.Partitions = partitions;
+        parts.Loop = new ConsumerLoop(parts.Reader, partitions, _options.MailboxBytes, _surroundings);
+        var cycle = new CommitCycle(_store, parts.Writer, _surroundings.Time);
+        var committer = new Committer(partitions, cycle, _store, _health, _metrics, _surroundings, parts.Committed, _loggers.CreateLogger<Committer>());
+        parts.Committer = _surroundings.Actors.Spawn("committer", committer, Fail);
+        parts.IsRetrying = () => committer.IsRetrying;
+        parts.IsHeldUp = () => committer.IsHeldUp;
+        _metrics.Observe(() => Lags(partitions, parts.Reader), () => [new Measurement<int>(_health.IsReady ? 1 : 0)]);
+        return parts;
+    }
+
+    private static IEnumerable<Measurement<long>> Lags(Partitions partitions, IRecordReader reader)
+    {
+        foreach (var task in partitions.Running)
+        {
+            if (reader.EndOffset(task.Partition) is { } end)
+            {
+                yield return new Measurement<long>(
+                    Math.Max(0, end - (task.CommittedOffset ?? 0)),
+                    new KeyValuePair<string, object?>("topic", task.Partition.Topic),
+                    new KeyValuePair<string, object?>("partition", task.Partition.Partition));
+            }
+        }
+    }
+
+    private void Fail(Exception error) => _failed.TrySetResult(error);
+
+    /// <summary>What runs, and the few ways its parts reach each other.</summary>
+    private sealed class Parts(NodeSurroundings surroundings)
+    {
+        private static readonly TimeSpan _groupCommitInterval = TimeSpan.FromSeconds(1);
+        private readonly Dictionary<TopicPartition, long> _untold = [];
+        private int _commitRequested;
+        private long? _lastGroupCommit;
+
+        public IRecordReader Reader { get; set; } = null!;
+
+        public IRecordWriter Writer { get; set; } = null!;
+
+        public Partitions Partitions { get; set; } = null!;
+
+        public ConsumerLoop Loop { get; set; } = null!;
+
+        public IActorRef<CommitterMessage> Committer { get; set; } = null!;
+
+        public Func<bool> IsRetrying { get; set; } = () => false;
+
+        public Func<bool> IsHeldUp { get; set; } = () => false;
+
+        /// <summary>Asks for a commit unless one is asked for already.</summary>
+        public void CommitSoon()
+        {
+            if (Interlocked.Exchange(ref _commitRequested, 1) == 0)
+            {
+                Committer.Tell(new CommitterMessage.Commit(() => Volatile.Write(ref _commitRequested, 0)));
+            }
+        }
+
+        public bool Release(IReadOnlyList<OwnedTask> tasks, TimeSpan timeout)
+        {
+            var reply = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+            Committer.TellUrgently(new CommitterMessage.Release(tasks, reply));
+            var isInTime = surroundings.ConsumerThread.Wait(reply.Task, timeout) && reply.Task.Result;
+            lock (_untold)
+            {
+                tasks.ToList().ForEach(t => _untold.Remove(t.Partition));
+            }
+
+            if (isInTime && !Writer.IsTransactional)
+            {
+                Reader.CommitOffsets([.. tasks.Where(t => t.CommittedOffset is not null).Select(t => (t.Partition, t.CommittedOffset!.Value))]);
+            }
+
+            return isInTime;
+        }
+
+        public void Committed(IReadOnlyList<OwnedTask> tasks)
+        {
+            if (!Writer.IsTransactional)
+            {
+                lock (_untold)
+                {
+                    foreach (var task in tasks)
+                    {
+                        _untold[task.Partition] = task.CommittedOffset!.Value;
+                    }
+                }
+            }
+        }
+
+        /// <summary>Tells the group now and then how far this node is: also, a little later, the last cycle before a pause.</summary>
+        public void TellGroup()
+        {
+            (TopicPartition, long)[] offsets = [];
+            if (_lastGroupCommit is not { } last || surroundings.Time.GetElapsedTime(last) >= _groupCommitInterval)
+            {
+                lock (_untold)
+                {
+                    offsets = [.. _untold.Select(u => (u.Key, u.Value))];
+                    _untold.Clear();
+                }
+            }
+
+            if (offsets.Length > 0)
+            {
+                _lastGroupCommit = surroundings.Time.GetTimestamp();
+                Reader.CommitOffsets(offsets);
+            }
+        }
+    }
+}
