@@ -133,7 +133,7 @@ internal sealed class KafkaTransactionalWriter(ITransactionalClient client, Time
         {
             _producer = null;
             Drop();
-            _ = call.ContinueWith(_ => producer.Dispose(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            _ = DisposeAfterAsync(call, producer);
             throw new KafkaFailureException(
                 "A call of the Kafka client", KafkaFailure.Of(ErrorCode.Local_TimedOut, $"It has not returned after {_patience.TotalSeconds} s; the producer is replaced."));
         }
@@ -142,6 +142,12 @@ internal sealed class KafkaTransactionalWriter(ITransactionalClient client, Time
             DropUnlessAbortable(e);
             throw;
         }
+    }
+
+    private static async Task DisposeAfterAsync(Task call, ITransactionalProducer producer)
+    {
+        await call.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        producer.Dispose();
     }
 
     private void Try(Action<ITransactionalProducer> work)

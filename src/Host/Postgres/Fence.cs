@@ -54,6 +54,19 @@ internal static class Fence
             : new FencedException([.. tasks.Select(t => t.Changes.Partition).Where(p => !moved.Contains(p))]);
     }
 
+    /// <summary>What <see cref="ReadBack"/> answered, judged.</summary>
+    /// <exception cref="FencedException">Some partitions are another's; ask again with the rest.</exception>
+    public static async Task<bool> JudgeAsync(NpgsqlDataReader reader, IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation)
+    {
+        var rows = new Dictionary<TopicPartition, (long Epoch, long? NextOffset)>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            rows.Add(PartitionOf(reader), (reader.GetInt64(2), reader.IsDBNull(3) ? null : reader.GetInt64(3)));
+        }
+
+        return Judge(rows, tasks);
+    }
+
     /// <summary>
     /// Whether a transaction took place, from the rows as they stand now that it has ended. Its rows moved together or not at
     /// all, so one row that can tell is enough; but a row tells only while it is ours:
@@ -65,14 +78,8 @@ internal static class Fence
     /// </list>
     /// </summary>
     /// <exception cref="FencedException">Some partitions are another's; ask again with the rest.</exception>
-    public static async Task<bool> JudgeAsync(NpgsqlDataReader reader, IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation)
+    public static bool Judge(IReadOnlyDictionary<TopicPartition, (long Epoch, long? NextOffset)> rows, IReadOnlyList<TaskCommit> tasks)
     {
-        var rows = new Dictionary<TopicPartition, (long Epoch, long? NextOffset)>();
-        while (await reader.ReadAsync(cancellation))
-        {
-            rows.Add(PartitionOf(reader), (reader.GetInt64(2), reader.IsDBNull(3) ? null : reader.GetInt64(3)));
-        }
-
         var lost = tasks.Where(t => !rows.TryGetValue(t.Changes.Partition, out var row) || !IsOurs(t, row.Epoch, row.NextOffset)).ToList();
         if (lost.Count > 0)
         {

@@ -49,8 +49,8 @@ internal sealed class Partitions(
         Func<IReadOnlyList<TopicPartition>, IReadOnlyList<LogPosition>> SentUpTo,
         CancellationToken Stopping);
 
-    /// <summary>The tasks that run now.</summary>
-    public ICollection<OwnedTask> Running => _owned.Values;
+    /// <summary>The tasks that run now, by partition.</summary>
+    public IReadOnlyList<OwnedTask> Running => [.. _owned.Values.OrderBy(t => t.Partition)];
 
     public OwnedTask? Find(TopicPartition partition) => _owned.GetValueOrDefault(partition);
 
