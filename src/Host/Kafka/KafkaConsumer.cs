@@ -161,6 +161,16 @@ internal sealed unsafe class KafkaConsumer : IDisposable
         }
     }
 
+    /// <summary>
+    /// As <see cref="Seek"/>, but for a partition whose fetcher may still be starting: until the seek succeeds, its records are
+    /// dropped. A partition that is not owned (any more) is left alone.
+    /// </summary>
+    public void Rewind(PartitionOffset to)
+    {
+        _ownership.Rewind(to);
+        Reread();
+    }
+
     /// <summary>The offset after the last record polled, <c>null</c> before the first one.</summary>
     public long? Position(TopicPartition partition)
     {

@@ -30,6 +30,8 @@ internal sealed class KafkaRecordReader : IRecordReader
 
     public void Resume(IReadOnlyCollection<TopicPartition> partitions) => _consumer.Resume(partitions);
 
+    public void Rewind(TopicPartition partition, long? offset) => _consumer.Rewind(new PartitionOffset(partition, offset ?? PartitionOffset.Beginning));
+
     public void CommitOffsets(IReadOnlyCollection<(TopicPartition Partition, long NextOffset)> offsets)
     {
         lock (_closing)

@@ -24,8 +24,8 @@ internal sealed class Ownership(IRebalanceListener listener)
     public int Version { get; private set; }
 
     /// <summary>
-    /// Partitions that came back within the read that they were taken away in, and where they start. What that read
-    /// returned of them may be from before: it is dropped, and read again from the start offset.
+    /// Partitions that are to be read from another offset: those that were rewound, and those that came back within the read
+    /// that they were taken away in. What was read of the latter may be from before: it is dropped, and read again.
     /// </summary>
     public IReadOnlyDictionary<TopicPartition, long> Rereads => _rereads;
 
@@ -40,6 +40,16 @@ internal sealed class Ownership(IRebalanceListener listener)
     {
         _rereads.Remove(partition);
         Version++;
+    }
+
+    /// <summary>A partition is to be read again from an offset: until that is so, what comes of it is dropped.</summary>
+    public void Rewind(PartitionOffset to)
+    {
+        if (_owned.Contains(to.Partition))
+        {
+            _rereads[to.Partition] = to.Offset;
+            Version++;
+        }
     }
 
     public IEnumerable<TopicPartitionOffset> Assigned(List<Confluent.Kafka.TopicPartition> list)

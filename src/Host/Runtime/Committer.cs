@@ -85,7 +85,7 @@ internal sealed class Committer(
     private static async Task<List<Part>> CollectAsync(IReadOnlyCollection<OwnedTask> tasks)
     {
         var replies = new List<(OwnedTask Task, Task<ChangeSet?> Changes)>(tasks.Count);
-        foreach (var task in tasks)
+        foreach (var task in tasks.Where(t => !t.IsAbandoned))
         {
             var reply = new TaskCompletionSource<ChangeSet?>(TaskCreationOptions.RunContinuationsAsynchronously);
             task.Actor.TellUrgently(new TaskMessage.TakeChanges(reply));
@@ -120,7 +120,7 @@ internal sealed class Committer(
         Interlocked.Exchange(ref _cycleStarted, surroundings.Time.GetTimestamp());
         try
         {
-            await CommitAsync(parts, stopping);
+            await CommitAsync(parts, new CycleProgress(), stopping);
         }
         finally
         {
@@ -129,10 +129,9 @@ internal sealed class Committer(
         }
     }
 
-    private async Task CommitAsync(List<Part> parts, CancellationToken stopping)
+    private async Task CommitAsync(List<Part> parts, CycleProgress progress, CancellationToken stopping)
     {
         var backoff = new Backoff(surroundings);
-        var progress = new CycleProgress();
         var isUnknown = false;
         while (parts.Count > 0)
         {
@@ -153,6 +152,12 @@ internal sealed class Committer(
             {
                 LetGo(parts, fenced.Partitions);
             }
+            catch (Exception e) when (Failures.KindOf(e) == FailureKind.Poison)
+            {
+                metrics.CommitFailed();
+                await IsolateAsync(parts, progress, e, stopping);
+                return;
+            }
             catch (Exception e) when (Failures.IsTransient(e) && !stopping.IsCancellationRequested)
             {
                 isUnknown |= e is CommitOutcomeUnknownException;
@@ -161,6 +166,45 @@ internal sealed class Committer(
                 Forget(parts, parts.Where(p => p.Task.IsAbandoned).ToHashSet());
             }
         }
+    }
+
+    /// <summary>
+    /// The store refuses something in the cycle. Of several tasks each commits alone, which shows whose it is; a task that is
+    /// refused alone goes back to its last commit and narrows it down.
+    /// </summary>
+    private async Task IsolateAsync(List<Part> parts, CycleProgress progress, Exception refusal, CancellationToken stopping)
+    {
+        if (parts.Count > 1)
+        {
+            foreach (var part in parts)
+            {
+                await CommitAsync([part], new CycleProgress { IsLogDone = progress.IsLogDone }, stopping);
+            }
+
+            return;
+        }
+
+        var (task, changes) = parts[0];
+        var reason = Failures.Describe(refusal);
+        if (task.Isolation is null)
+        {
+            logger.Refused(task.Partition, changes.Records, reason);
+        }
+
+        task.Isolation ??= new Isolation();
+        if (!task.Isolation.Refused(changes, reason))
+        {
+            throw new NodeFailedException(refusal);
+        }
+
+        if (progress.IsLogDone)
+        {
+            // Refused by the COMMIT itself: the output of these records is in the log for good.
+            task.Sent = task.Sent with { NextOffset = Math.Max(task.Sent.NextOffset, changes.NextOffset) };
+        }
+
+        partitions.Rewind(task);
+        changes.Dispose();
     }
 
     private void Succeeded(List<Part> parts, TimeSpan took)
@@ -173,7 +217,7 @@ internal sealed class Committer(
         foreach (var (task, changes) in parts)
         {
             records += changes.Records;
-            task.CommittedOffset = changes.NextOffset;
+            task.Committed(changes);
             Measure(changes, now);
         }
 

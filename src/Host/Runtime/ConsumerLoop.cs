@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Streams.Processors;
 
 namespace Streams.Hosting.Runtime;
@@ -20,6 +21,7 @@ internal sealed class ConsumerLoop : IDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<OwnedTask> _full = [];
+    private readonly ConcurrentQueue<OwnedTask> _rewinds = new();
     private volatile TaskCompletionSource _roomMade = NewSignal();
     private volatile bool _anyPaused;
     private bool _isStarted;
@@ -66,6 +68,13 @@ internal sealed class ConsumerLoop : IDisposable
         }
     }
 
+    /// <summary>A task is to start again after its last commit. Called by the committer.</summary>
+    public void Rewind(OwnedTask task)
+    {
+        _rewinds.Enqueue(task);
+        _reader.Wake();
+    }
+
     public void Dispose() => _stopping.Dispose();
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -81,6 +90,7 @@ internal sealed class ConsumerLoop : IDisposable
                 Deliver(batches);
                 WaitForRoom();
                 ResumePaused();
+                StartAgain();
             }
 
             _reader.Close();
@@ -170,6 +180,26 @@ internal sealed class ConsumerLoop : IDisposable
         }
 
         _anyPaused = paused.Length > ready.Length;
+    }
+
+    /// <summary>Between two polls: what the next one brings is from where the new task starts.</summary>
+    private void StartAgain()
+    {
+        while (_rewinds.TryDequeue(out var task))
+        {
+            if (_partitions.Find(task.Partition) != task)
+            {
+                continue;
+            }
+
+            if (task.IsPaused)
+            {
+                _reader.Resume([task.Partition]);
+            }
+
+            _reader.Rewind(task.Partition, task.CommittedOffset);
+            _partitions.StartAgain(task);
+        }
     }
 
     private bool IsFull(OwnedTask task) => task.QueuedBytes > _mailboxBytes;

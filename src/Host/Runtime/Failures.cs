@@ -8,6 +8,8 @@ internal enum FailureKind
 {
     /// <summary>It passes: wait and try the same again.</summary>
     Transient,
+    /// <summary>The store refuses what some record brings: it stays, and ends with that record.</summary>
+    Poison,
     /// <summary>The node cannot go on; a person has to act.</summary>
     Fatal,
 }
@@ -22,7 +24,12 @@ internal static class Failures
         // node is stale, the store's fence or the group will say so.
         KafkaFailureException { Failure: { RequiresAbort: true } or { Kind: KafkaFailureKind.Transient or KafkaFailureKind.Fenced } } => FailureKind.Transient,
         KafkaFailureException => FailureKind.Fatal,
-        _ => PostgresFailures.Classify(error)?.Kind == PostgresFailureKind.Transient ? FailureKind.Transient : FailureKind.Fatal,
+        _ => PostgresFailures.Classify(error)?.Kind switch
+        {
+            PostgresFailureKind.Transient => FailureKind.Transient,
+            PostgresFailureKind.Poison => FailureKind.Poison,
+            _ => FailureKind.Fatal,
+        },
     };
 
     public static bool IsTransient(Exception error) => KindOf(error) == FailureKind.Transient;

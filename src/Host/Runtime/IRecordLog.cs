@@ -38,6 +38,9 @@ internal interface IRecordReader : IDisposable
 
     void Resume(IReadOnlyCollection<TopicPartition> partitions);
 
+    /// <summary>Reads a partition again from an offset on, <c>null</c> for the beginning: the next poll brings nothing from elsewhere.</summary>
+    void Rewind(TopicPartition partition, long? offset);
+
     /// <summary>
     /// Commits offsets to the group, for lag tools and autoscalers: nothing rests on it, and nothing waits for it. Not beside a
     /// writer with transactions, whose offsets it could overwrite with older ones.

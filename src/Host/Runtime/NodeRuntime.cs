@@ -209,7 +209,7 @@ internal sealed class NodeRuntime
         var partitions = new Partitions(layout, taskOptions, _store, load, _health, _surroundings, _loggers.CreateLogger<Partitions>())
         {
             Links = new Partitions.Wiring(
-                () => parts.CommitSoon(), () => parts.Loop.RoomMade(), tasks => parts.Release(tasks, _options.ShutdownTimeout),
+                () => parts.CommitSoon(), () => parts.Loop.RoomMade(), task => parts.Loop.Rewind(task), tasks => parts.Release(tasks, _options.ShutdownTimeout),
                 Fail,
                 IsTransactional(_topology, _options) ? partitions => parts.Reader.Committed(partitions, _groupTimeout) : _ => [],
                 abort),

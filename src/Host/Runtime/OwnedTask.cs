@@ -7,9 +7,13 @@ namespace Streams.Hosting.Runtime;
 /// A partition this node owns: its fence, its actor, and how full its mailbox is. Shared by the consumer thread (which
 /// feeds it), the actor (which drains it) and the committer (which alone touches <see cref="CommittedOffset"/>).
 /// </summary>
-internal sealed class OwnedTask(PartitionStart start, long lastReplay)
+/// <param name="start">Where it starts, and under which epoch.</param>
+/// <param name="sent">How far its output is in the log already.</param>
+/// <param name="isolation">The search for records that the store refuses, if one is on.</param>
+internal sealed class OwnedTask(PartitionStart start, LogPosition sent, Isolation? isolation = null)
 {
     private long _queuedBytes;
+    private Isolation? _isolation = isolation;
     private volatile bool _abandoned;
 
     public TopicPartition Partition => start.Partition;
@@ -19,10 +23,25 @@ internal sealed class OwnedTask(PartitionStart start, long lastReplay)
     public long Era => start.Era;
 
     /// <summary>The next offset as the store holds it; <c>null</c> if nothing was ever committed. The committer's.</summary>
-    public long? CommittedOffset { get; set; } = start.NextOffset;
+    public long? CommittedOffset { get; private set; } = start.NextOffset;
+
+    /// <summary>Stream time as the store holds it. The committer's.</summary>
+    public DateTime? CommittedStreamTime { get; private set; } = start.StreamTime;
+
+    /// <summary>
+    /// How far its output was in the log when it started: forwarded output of what is below is not sent. The committer's.
+    /// </summary>
+    public LogPosition Sent { get; set; } = sent;
+
+    /// <summary>The search for records that the store refuses, while one is on. Set by the committer.</summary>
+    public Isolation? Isolation
+    {
+        get => Volatile.Read(ref _isolation);
+        set => Volatile.Write(ref _isolation, value);
+    }
 
     /// <summary>The number of the last dead letter replayed on this partition; 0 before the first. The committer's.</summary>
-    public long LastReplay { get; set; } = lastReplay;
+    public long LastReplay { get; set; } = sent.LastReplay;
 
     /// <summary>Set once, before the task is fed.</summary>
     public IActorRef<TaskMessage> Actor { get; set; } = null!;
@@ -37,6 +56,20 @@ internal sealed class OwnedTask(PartitionStart start, long lastReplay)
     public bool IsAbandoned => _abandoned;
 
     public void Abandon() => _abandoned = true;
+
+    /// <summary>A cycle was committed. The committer's.</summary>
+    public void Committed(ChangeSet changes)
+    {
+        CommittedOffset = changes.NextOffset;
+        CommittedStreamTime = changes.StreamTime;
+        if (Isolation?.Committed(changes.NextOffset) == true)
+        {
+            Isolation = null;
+        }
+    }
+
+    /// <summary>Where to start again after the last commit.</summary>
+    public PartitionStart Again() => start with { NextOffset = CommittedOffset, StreamTime = CommittedStreamTime };
 
     public void Queued(long bytes) => Interlocked.Add(ref _queuedBytes, bytes);
 

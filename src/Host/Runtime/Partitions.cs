@@ -37,6 +37,7 @@ internal sealed class Partitions(
     /// <summary>What the tasks of a node reach beyond themselves.</summary>
     /// <param name="CommitSoon">Enough has gathered; commit before the interval is over.</param>
     /// <param name="RoomMade">A mailbox has more room.</param>
+    /// <param name="Rewind">Has the consumer read a task's partition again from its last commit, and start the task again.</param>
     /// <param name="Release">Commits what tasks did and forgets them; says whether that worked in time.</param>
     /// <param name="Failed">A task failed beyond repair; the node must stop.</param>
     /// <param name="SentUpTo">How far the log's transactions got, per partition: output of records below is in the log already.</param>
@@ -44,6 +45,7 @@ internal sealed class Partitions(
     internal sealed record Wiring(
         Action CommitSoon,
         Action RoomMade,
+        Action<OwnedTask> Rewind,
         Func<IReadOnlyList<OwnedTask>, bool> Release,
         Action<Exception> Failed,
         Func<IReadOnlyList<TopicPartition>, IReadOnlyList<LogPosition>> SentUpTo,
@@ -109,6 +111,19 @@ internal sealed class Partitions(
         }
     }
 
+    /// <summary>
+    /// Has a task start again after its last commit: what it did since then is dropped. It stops at once; the consumer thread
+    /// starts its successor.
+    /// </summary>
+    public void Rewind(OwnedTask task)
+    {
+        task.Abandon();
+        Links.Rewind(task);
+    }
+
+    /// <summary>Starts a task again. On the consumer thread, which reads its partition again from there.</summary>
+    public void StartAgain(OwnedTask task) => Start(task.Again(), task.Sent, task.Isolation);
+
     /// <summary>Lets go of a task because another node has taken its partition over.</summary>
     public void Fenced(OwnedTask task)
     {
@@ -134,15 +149,17 @@ internal sealed class Partitions(
         }
     }
 
-    private void Start(PartitionStart start, LogPosition sent)
+    private void Start(PartitionStart start, LogPosition sent, Isolation? isolation = null)
     {
         if (_owned.TryGetValue(start.Partition, out var previous))
         {
             Remove(previous);
         }
 
-        var owned = new OwnedTask(start, sent.LastReplay);
-        var task = new StreamTask(layout, start.Partition, taskOptions, start.NextOffset ?? 0, start.StreamTime, muteBelow: sent.NextOffset);
+        var owned = new OwnedTask(start, sent, isolation);
+        var task = new StreamTask(
+            layout, start.Partition, taskOptions, start.NextOffset ?? 0, start.StreamTime, muteBelow: sent.NextOffset,
+            isolation?.Rejected.ToDictionary());
         var actor = new TaskActor(owned, task, load, surroundings.Time, Links.CommitSoon, Links.RoomMade);
         owned.Actor = surroundings.Actors.Spawn(start.Partition.ToString(), actor, error => Links.Failed(error));
         _owned[start.Partition] = owned;

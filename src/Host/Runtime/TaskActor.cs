@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Streams.Hosting.Runtime.Actors;
 using Streams.Processors;
 
@@ -20,18 +21,16 @@ internal abstract record TaskMessage
 internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load, TimeProvider time, Action commitSoon, Action roomMade)
     : Actor<TaskMessage>
 {
-    private readonly Queue<RecordBatch> _held = new();
+    private readonly LinkedList<RecordBatch> _held = new();
     private long _countedBytes;
 
     public override ValueTask ReceiveAsync(TaskMessage message, CancellationToken stopping)
     {
         switch (message)
         {
-            case TaskMessage.Process process when load.IsFull || _held.Count > 0:
-                _held.Enqueue(process.Batch);
-                break;
             case TaskMessage.Process process:
-                Run(process.Batch);
+                _held.AddLast(process.Batch);
+                RunHeld();
                 break;
             case TaskMessage.TakeChanges take:
                 TakeChanges(take.Reply);
@@ -62,7 +61,7 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
 
     public override ValueTask StoppedAsync()
     {
-        while (_held.TryDequeue(out var batch))
+        while (TryNext(out var batch))
         {
             Release(batch);
         }
@@ -82,30 +81,65 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
             changes.Dispose();
         }
 
-        while (!load.IsFull && _held.TryDequeue(out var batch))
+        RunHeld();
+    }
+
+    /// <summary>Works off what waits, as far as there is room before the next commit.</summary>
+    private void RunHeld()
+    {
+        while (!IsFull && TryNext(out var batch))
         {
             Run(batch);
         }
     }
 
+    /// <summary>Until the next commit: the node's tasks together hold enough, or this one has all that a cycle of its may hold.</summary>
+    private bool IsFull => load.IsFull || Room == 0;
+
+    /// <summary>How many records this cycle may still take.</summary>
+    private long Room => owned.Isolation is { } isolation ? Math.Max(0, isolation.Step - task.PendingRecords) : long.MaxValue;
+
+    private bool TryNext([NotNullWhen(true)] out RecordBatch? batch)
+    {
+        batch = _held.First?.Value;
+        if (batch is null)
+        {
+            return false;
+        }
+
+        _held.RemoveFirst();
+        return true;
+    }
+
     private void Run(RecordBatch batch)
     {
+        var part = batch;
+        var room = Room;
+        if (room < batch.Count)
+        {
+            part = new BatchSlice(batch, 0, (int)room, owns: false);
+            _held.AddFirst(new BatchSlice(batch, (int)room, batch.Count - (int)room, owns: true));
+        }
+
         try
         {
             if (!owned.IsAbandoned)
             {
-                task.Process(batch, time.GetUtcNow().UtcDateTime);
+                task.Process(part, time.GetUtcNow().UtcDateTime);
             }
         }
         finally
         {
-            Release(batch);
+            if (part == batch)
+            {
+                Release(batch);
+            }
         }
 
         var bytes = task.PendingBytes;
         load.Add(bytes - _countedBytes);
         _countedBytes = bytes;
-        if (load.WantsCommit)
+        if (load.WantsCommit || Room == 0)
         {
             commitSoon();
         }

@@ -43,6 +43,9 @@ internal static partial class Log
     [LoggerMessage(12, LogLevel.Warning, "{Count} records became dead letters, the last of them {Partition}@{Offset}: {Reason}")]
     public static partial void DeadLettered(this ILogger logger, int count, TopicPartition partition, long offset, string reason);
 
+    [LoggerMessage(14, LogLevel.Warning, "PostgreSQL refuses something among {Records} records of {Partition}; they are repeated in smaller cycles until the record that is to blame is found. {Reason}")]
+    public static partial void Refused(this ILogger logger, TopicPartition partition, long records, string reason);
+
     [LoggerMessage(13, LogLevel.Debug, "Committed {Records} records of {Tasks} tasks in {Milliseconds} ms.")]
     public static partial void Committed(this ILogger logger, long records, int tasks, double milliseconds);
 }

@@ -16,6 +16,7 @@ internal sealed class StreamTask : IDisposable
     private readonly ISourceStep _source;
     private readonly Step[] _steps;
     private readonly Stack<ChangeSet> _spare = new();
+    private readonly IReadOnlyDictionary<long, string>? _rejected;
     private ChangeSet _changes;
     private StreamClock _clock;
 
@@ -25,8 +26,17 @@ internal sealed class StreamTask : IDisposable
     /// <param name="nextOffset">Where to start; records below are passed over.</param>
     /// <param name="streamTime">Stream time there, as committed.</param>
     /// <param name="muteBelow">Forwarded output of records below this offset is in Kafka already.</param>
-    public StreamTask(TaskLayout layout, TopicPartition partition, TaskOptions options, long nextOffset, DateTime? streamTime, long muteBelow = 0)
+    /// <param name="rejected">Offsets of records that PostgreSQL has refused, and why: they fail without being tried.</param>
+    public StreamTask(
+        TaskLayout layout,
+        TopicPartition partition,
+        TaskOptions options,
+        long nextOffset,
+        DateTime? streamTime,
+        long muteBelow = 0,
+        IReadOnlyDictionary<long, string>? rejected = null)
     {
+        _rejected = rejected is { Count: > 0 } ? rejected : null;
         _layout = layout;
         _context = new BatchContext(partition, options) { MuteBelow = muteBelow };
         _clock = new StreamClock(streamTime);
@@ -66,6 +76,7 @@ internal sealed class StreamTask : IDisposable
         }
 
         _context.Begin(batch, now);
+        FailRejected(batch);
         var read = _source.Decode(NextOffset);
         try
         {
@@ -145,6 +156,17 @@ internal sealed class StreamTask : IDisposable
             Discard();
             _context.ForgetLate();
             _source.RemoveFailed();
+        }
+    }
+
+    private void FailRejected(RecordBatch batch)
+    {
+        for (var i = 0; _rejected is not null && i < batch.Count; i++)
+        {
+            if (_rejected.TryGetValue(batch.Offset(i), out var reason))
+            {
+                _context.Fail(i, "PostgreSQL", new RecordRejectedException(reason));
+            }
         }
     }
 

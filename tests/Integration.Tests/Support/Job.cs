@@ -187,6 +187,13 @@ internal sealed class Job : IAsyncDisposable
         return (bool)(await command.ExecuteScalarAsync())!;
     }
 
+    /// <summary>Runs a statement as the owner of the database.</summary>
+    public async Task ExecuteAsync(string sql)
+    {
+        await using var command = _data.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var node in _nodes)
