@@ -38,15 +38,9 @@ public sealed class ClickCodec : ICodec<Click>
     /// <inheritdoc/>
     public Click Decode(ReadOnlySpan<byte> bytes)
     {
-        if (!Utf8.IsValid(bytes))
-        {
-            throw new CodecException("the value is not valid UTF-8");
-        }
-
         var members = default(ClickMembers);
         if (!members.TryScan(bytes))
         {
-            members = default;
             ReadAny(bytes, ref members);
         }
 
@@ -86,6 +80,11 @@ public sealed class ClickCodec : ICodec<Click>
         if (json.IsEmpty)
         {
             throw new CodecException("the value is empty");
+        }
+
+        if (!Utf8.IsValid(json))
+        {
+            throw new CodecException("the value is not valid UTF-8");
         }
 
         if (HalfCharacterAt(json) is { } at)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
@@ -41,7 +42,47 @@ internal static class PostgresText
         }
     }
 
+    [SkipLocalsInit]
     public static void CheckJson(ReadOnlySpan<byte> json, Column column)
+    {
+        Span<FlatJsonMember> members = stackalloc FlatJsonMember[FlatJson.MaxMembers];
+        if (!FlatJson.TryRead(json, members, out var count))
+        {
+            CheckAnyJson(json, column);
+            return;
+        }
+
+        foreach (ref readonly var member in members[..count])
+        {
+            if (member.Kind == FlatJsonKind.Number)
+            {
+                CheckNumber(member.Value(json), column);
+            }
+        }
+    }
+
+    /// <summary>A message as text that PostgreSQL can store: what it cannot becomes U+FFFD.</summary>
+    public static string Clean(string message)
+    {
+        var cut = message.Length <= MaxMessageChars ? message : string.Concat(message.AsSpan(0, MaxMessageChars), "...");
+        return cut.Contains('\0', StringComparison.Ordinal) || HasLoneSurrogate(cut)
+            ? string.Concat(cut.EnumerateRunes().Select(r => r.Value == 0 ? "\uFFFD" : r.ToString()))
+            : cut;
+    }
+
+    /// <summary>Refuses a key that would not fit its index.</summary>
+    /// <param name="keyBytes">The bytes of the key's columns together.</param>
+    /// <param name="table">The table, for the message.</param>
+    public static void CheckKeySize(long keyBytes, string table)
+    {
+        if (keyBytes > MaxKeyBytes)
+        {
+            throw new RecordRejectedException(string.Create(
+                CultureInfo.InvariantCulture, $"Table {table}: the key has {keyBytes} bytes; its index takes at most {MaxKeyBytes}."));
+        }
+    }
+
+    private static void CheckAnyJson(ReadOnlySpan<byte> json, Column column)
     {
         // The reader below looks at structure and passes over what is inside strings.
         if (!Utf8.IsValid(json))
@@ -67,27 +108,6 @@ internal static class PostgresText
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw new RecordRejectedException($"Column {column.Name}: not JSON that PostgreSQL can store: {e.Message}");
-        }
-    }
-
-    /// <summary>A message as text that PostgreSQL can store: what it cannot becomes U+FFFD.</summary>
-    public static string Clean(string message)
-    {
-        var cut = message.Length <= MaxMessageChars ? message : string.Concat(message.AsSpan(0, MaxMessageChars), "...");
-        return cut.Contains('\0', StringComparison.Ordinal) || HasLoneSurrogate(cut)
-            ? string.Concat(cut.EnumerateRunes().Select(r => r.Value == 0 ? "\uFFFD" : r.ToString()))
-            : cut;
-    }
-
-    /// <summary>Refuses a key that would not fit its index.</summary>
-    /// <param name="keyBytes">The bytes of the key's columns together.</param>
-    /// <param name="table">The table, for the message.</param>
-    public static void CheckKeySize(long keyBytes, string table)
-    {
-        if (keyBytes > MaxKeyBytes)
-        {
-            throw new RecordRejectedException(string.Create(
-                CultureInfo.InvariantCulture, $"Table {table}: the key has {keyBytes} bytes; its index takes at most {MaxKeyBytes}."));
         }
     }
 
