@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace Streams.Processors;
@@ -9,7 +10,7 @@ namespace Streams.Processors;
 /// a country, a status) allocates nothing. Bounded: a table of fixed size in which a new text takes an old one's place.
 /// </summary>
 /// <remarks>
-/// Thread-safe without locks: a slot is one reference to an immutable entry, so a reader sees a whole entry or none. Two
+/// Thread-safe without locks: a slot is one reference to a string, so a reader sees a whole text or none. Two
 /// threads that miss at once each make a string; one of them stays. Nobody may rely on reference equality.
 /// </remarks>
 /// <example><code>
@@ -18,11 +19,9 @@ namespace Streams.Processors;
 /// </code></example>
 public sealed class Utf8StringPool
 {
-    private readonly Entry?[] _slots;
+    private readonly string?[] _slots;
     private readonly int _shift;
     private readonly int _maxBytes;
-
-    private sealed record Entry(byte[] Utf8, string Text);
 
     /// <summary>Creates an empty pool.</summary>
     /// <param name="capacity">How many texts it holds at most; rounded up to a power of two. 2 to 1,048,576. Default 4,096.</param>
@@ -33,7 +32,7 @@ public sealed class Utf8StringPool
         ArgumentOutOfRangeException.ThrowIfGreaterThan(capacity, 1 << 20);
         ArgumentOutOfRangeException.ThrowIfNegative(maxBytes);
         var size = (int)BitOperations.RoundUpToPowerOf2((uint)capacity);
-        _slots = new Entry?[size];
+        _slots = new string?[size];
         _shift = 64 - BitOperations.Log2((uint)size);
         _maxBytes = maxBytes;
     }
@@ -56,22 +55,34 @@ public sealed class Utf8StringPool
         var slots = _slots;
         var home = (int)(hash >> _shift);
         var first = slots[home];
-        if (first is not null && utf8.SequenceEqual(first.Utf8))
+        if (first is not null && Is(first, utf8))
         {
-            return first.Text;
+            return first;
         }
 
         var neighbour = home ^ 1;
         var second = slots[neighbour];
-        if (second is not null && utf8.SequenceEqual(second.Utf8))
+        if (second is not null && Is(second, utf8))
         {
-            return second.Text;
+            return second;
         }
 
-        var entry = new Entry(utf8.ToArray(), Encoding.UTF8.GetString(utf8));
+        var text = Encoding.UTF8.GetString(utf8);
         var free = first is null || (second is not null && (hash & 1) == 0) ? home : neighbour;
-        Volatile.Write(ref slots[free], entry);
-        return entry.Text;
+        Volatile.Write(ref slots[free], text);
+        return text;
+    }
+
+    private static bool Is(string text, ReadOnlySpan<byte> utf8) =>
+        Ascii.Equals(utf8, text) || (text.Length < utf8.Length && IsNotAscii(text, utf8));
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool IsNotAscii(string text, ReadOnlySpan<byte> utf8)
+    {
+        const int MaxStackBytes = 1024;
+        var most = Encoding.UTF8.GetMaxByteCount(text.Length);
+        var encoded = most <= MaxStackBytes ? stackalloc byte[MaxStackBytes] : new byte[most];
+        return utf8.SequenceEqual(encoded[..Encoding.UTF8.GetBytes(text, encoded)]);
     }
 
     /// <summary>Eight bytes a step; the last step overlaps. Crafted collisions cost misses, nothing else.</summary>
