@@ -9,7 +9,13 @@ internal abstract class AggregateChanges(TableSchema table)
 
     public abstract long SizeBytes { get; }
 
-    /// <summary>Takes in the deltas of another task or batch.</summary>
+    /// <summary>Keeps what was added since the last call: its batch went through.</summary>
+    public abstract void Accept();
+
+    /// <summary>Undoes what was added since the last <see cref="Accept"/>: its batch is run again.</summary>
+    public abstract void Discard();
+
+    /// <summary>Takes in the deltas of another task.</summary>
     public abstract void MergeFrom(AggregateChanges other);
 
     /// <summary>An empty map of the same aggregate.</summary>
@@ -30,6 +36,8 @@ internal sealed class DeltaMap<TGroup, TValue> : AggregateChanges
     private readonly Accumulator<TValue>[] _accumulators;
     private readonly List<WindowedKey<TGroup>> _keys = [];
     private long _keyBytes;
+    private int _acceptedRows;
+    private long _acceptedKeyBytes;
 
     public DeltaMap(AggregateShape<TGroup, TValue> shape) : base(shape.Table)
     {
@@ -54,6 +62,30 @@ internal sealed class DeltaMap<TGroup, TValue> : AggregateChanges
         foreach (var accumulator in _accumulators)
         {
             accumulator.Add(row, in value);
+        }
+    }
+
+    public override void Accept()
+    {
+        (_acceptedRows, _acceptedKeyBytes) = (_keys.Count, _keyBytes);
+        foreach (var accumulator in _accumulators)
+        {
+            accumulator.Accept();
+        }
+    }
+
+    public override void Discard()
+    {
+        for (var row = _acceptedRows; row < _keys.Count; row++)
+        {
+            _rows.Remove(_keys[row]);
+        }
+
+        _keys.RemoveRange(_acceptedRows, _keys.Count - _acceptedRows);
+        _keyBytes = _acceptedKeyBytes;
+        foreach (var accumulator in _accumulators)
+        {
+            accumulator.Discard();
         }
     }
 
@@ -115,7 +147,7 @@ internal sealed class DeltaMap<TGroup, TValue> : AggregateChanges
     {
         _rows.Clear();
         _keys.Clear();
-        _keyBytes = 0;
+        _keyBytes = _acceptedKeyBytes = _acceptedRows = 0;
         foreach (var accumulator in _accumulators)
         {
             accumulator.Clear();

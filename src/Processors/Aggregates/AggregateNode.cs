@@ -34,29 +34,24 @@ internal sealed class AggregateNode<TKey, TValue, TGroup>(GroupedStream<TKey, TV
     private IEnumerable<Column> WindowColumns =>
         grouped.Windows is null ? [] : [new Column("window_start", ColumnType.Timestamp, Merge: MergeRule.Key)];
 
-    public AggregateChanges CreateChanges() => CreateMap();
+    public AggregateChanges CreateChanges() =>
+        new DeltaMap<TGroup, TValue>(new AggregateShape<TGroup, TValue>(Table!, grouped.Windows is not null, _key, Columns));
 
     public override Step CreateStep(TaskBuilder task) =>
         new AggregateStep(this, grouped, task.Output<TKey, TValue>(Inputs[0]), task.Context, task.AggregateSlot(this));
-
-    private DeltaMap<TGroup, TValue> CreateMap() => new(new AggregateShape<TGroup, TValue>(Table!, grouped.Windows is not null, _key, Columns));
 
     private sealed class AggregateStep(
         AggregateNode<TKey, TValue, TGroup> node, GroupedStream<TKey, TValue, TGroup> grouped, Batch<TKey, TValue> input, BatchContext context, int slot)
         : RecordStep<TKey, TValue>(node.Name, input, context)
     {
-        // A batch adds up on its own first, so that it can be forgotten without touching what earlier batches did.
-        private readonly DeltaMap<TGroup, TValue> _pending = node.CreateMap();
         private readonly TumblingWindows? _windows = grouped.Windows;
         private readonly RecordFunc<TKey, TValue, TGroup> _selector = grouped.Selector;
 
-        public override void Accept()
-        {
-            Context.Changes.Aggregates[slot].MergeFrom(_pending);
-            _pending.Clear();
-        }
+        private DeltaMap<TGroup, TValue> Deltas => (DeltaMap<TGroup, TValue>)Context.Changes.Aggregates[slot];
 
-        public override void Discard() => _pending.Clear();
+        public override void Accept() => Deltas.Accept();
+
+        public override void Discard() => Deltas.Discard();
 
         protected override void Process(in Record<TKey, TValue> record)
         {
@@ -71,7 +66,7 @@ internal sealed class AggregateNode<TKey, TValue, TGroup>(GroupedStream<TKey, TV
                 }
             }
 
-            _pending.Add(new WindowedKey<TGroup>(start, _selector(in record)), record.Value);
+            Deltas.Add(new WindowedKey<TGroup>(start, _selector(in record)), record.Value);
         }
     }
 }
