@@ -99,6 +99,35 @@ public sealed class FailureTests
     }
 
     [Fact]
+    public void what_a_filter_right_behind_the_source_throws_is_its_own_failure_and_moves_no_clock()
+    {
+        using var run = Run(s => s.Filter(r => r.Number < 0 ? throw Refusal(r) : r.Number > 1).To("out"));
+        run.Process(
+            EngineRun.Record(0, "k", "a|1|1000"), EngineRun.Record(1, "k", "a|-2|9000"), EngineRun.Record(2, "k", "junk"), EngineRun.Record(3, "k", "a|4|2000"),
+            EngineRun.Record(4, "k", "a|0|3000"));
+        run.Commit();
+        Assert.Equal(["out k=a|4|2000"], run.Sent);
+        Assert.Equal(["in-0@1 FILTER-0000000001: -2 is refused.", "in-0@2 SOURCE-0000000000: The reading is not group|number|milliseconds."], run.DeadLetters);
+        Assert.Equal(5, run.Records);
+        Assert.Equal(DateTime.UnixEpoch.AddMilliseconds(3000), run.Task.StreamTime);
+    }
+
+    [Fact]
+    public void sums_are_what_they_were_to_the_last_bit_after_a_batch_is_run_again()
+    {
+        using var run = Run(s =>
+        {
+            s.GroupBy(r => r.Group, "grp").Sum(r => r.Number / 10.0, "sum").Max(r => r.Number, "max").ToTable("sums");
+            s.MapValues(r => r.Number < 0 ? throw Refusal(r) : r).To("last", valueCodec: new ReadingCodec());
+        });
+        run.Process(EngineRun.Record(0, "k", "a|1"), EngineRun.Record(1, "k", "a|2"));
+        run.Process(EngineRun.Record(2, "k", "a|7"), EngineRun.Record(3, "k", "b|5"), EngineRun.Record(4, "k", "a|-1"), EngineRun.Record(5, "k", "a|3"));
+        run.Process(EngineRun.Record(6, "k", "c|8"), EngineRun.Record(7, "k", "c|-8"));
+        run.Commit();
+        Assert.Equal([FormattableString.Invariant($"a {0.1 + 0.2 + 0.7 + 0.3} 7"), "b 0.5 5", "c 0.8 8"], run.Rows("sums"));
+    }
+
+    [Fact]
     public void skip_passes_over_without_a_trace_but_counts()
     {
         using var run = Run(FourSinks, new TaskOptions { OnError = ErrorPolicy.Skip });

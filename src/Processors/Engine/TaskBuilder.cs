@@ -17,13 +17,21 @@ internal sealed class TaskBuilder
     /// <summary>Whether anything downstream of this source reads the decoded key.</summary>
     public bool KeyIsRead(Node source) => _layout.KeyIsRead(source);
 
+    /// <summary>The filter that this source applies itself, if there is one.</summary>
+    public FilterNode<TKey, TValue>? FilterOf<TKey, TValue>(SourceNode<TKey, TValue> source) => (FilterNode<TKey, TValue>?)_layout.FilterOf(source);
+
+    /// <summary>Whether this filter's work is done by the source above it: their outputs are one.</summary>
+    public bool IsLeftToSource(Node node) =>
+        node is ISourceFilter && node.Inputs[0].Kind == NodeKind.Source && _layout.FilterOf(node.Inputs[0]) == node;
+
     /// <summary>The batch that a node writes and the nodes below it read.</summary>
     public Batch<TKey, TValue> Output<TKey, TValue>(Node node)
     {
-        if (!_outputs.TryGetValue(node, out var batch))
+        var writer = IsLeftToSource(node) ? node.Inputs[0] : node;
+        if (!_outputs.TryGetValue(writer, out var batch))
         {
             batch = new Batch<TKey, TValue>();
-            _outputs.Add(node, batch);
+            _outputs.Add(writer, batch);
         }
 
         return (Batch<TKey, TValue>)batch;

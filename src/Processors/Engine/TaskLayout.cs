@@ -38,6 +38,13 @@ internal sealed class TaskLayout
     public bool KeyIsRead(Node source) =>
         Reach([source], n => n.KeepsKey).Any(n => n.ReadsKey);
 
+    /// <summary>The filter that a source applies itself: the only node that reads it.</summary>
+    public Node? FilterOf(Node source)
+    {
+        Node[] readers = [.. _topology.Nodes.Where(n => n.Inputs.Contains(source)).Take(2)];
+        return readers is [ISourceFilter] ? readers[0] : null;
+    }
+
     public ChangeSet CreateChangeSet(TopicPartition partition) => new(
         partition,
         [.. Outputs.Select(n => new OutputBuffer(n.Topic!))],
@@ -61,6 +68,9 @@ internal sealed class TaskLayout
         return reached;
     }
 }
+
+/// <summary>A node that its source can run while it decodes.</summary>
+internal interface ISourceFilter;
 
 /// <summary>A node that sends records to a topic.</summary>
 internal interface IOutputNode;

@@ -8,8 +8,7 @@ public static class FilterOperator
     public static Stream<TKey, TValue> Filter<TKey, TValue>(this Stream<TKey, TValue> stream, Func<TValue, bool> condition, string? name = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        return stream.Same(stream.Node.Builder.Add(new OperatorNode<TKey, TValue, TKey, TValue>(
-            stream, "FILTER", name, (node, input, context, output) => new FilterStep<TKey, TValue>(node, input, context, output, condition), readsKey: false, keepsKey: true)));
+        return stream.Same(stream.Node.Builder.Add(new FilterNode<TKey, TValue>(stream, condition, name)));
     }
 
     /// <summary>Keeps the records whose key and value meet the condition.</summary>
@@ -18,6 +17,24 @@ public static class FilterOperator
         ArgumentNullException.ThrowIfNull(stream);
         return stream.Same(stream.Node.Builder.Add(new OperatorNode<TKey, TValue, TKey, TValue>(
             stream, "FILTER", name, (node, input, context, output) => new KeyedFilterStep<TKey, TValue>(node, input, context, output, condition), readsKey: true, keepsKey: true)));
+    }
+}
+
+/// <summary>A filter on values. Where it is all that reads a source, the source applies it itself: what is dropped is never copied.</summary>
+internal sealed class FilterNode<TKey, TValue>(Stream<TKey, TValue> input, Func<TValue, bool> condition, string? name)
+    : TaskNode(input.Node.Builder, NodeKind.Processor, "FILTER", name, input.Node), ISourceFilter
+{
+    public Func<TValue, bool> Condition => condition;
+
+    public override bool KeepsKey => true;
+
+    public override Step CreateStep(TaskBuilder task) => task.IsLeftToSource(this)
+        ? new LeftToSourceStep()
+        : new FilterStep<TKey, TValue>(Name, task.Output<TKey, TValue>(Inputs[0]), task.Context, task.Output<TKey, TValue>(this), condition);
+
+    private sealed class LeftToSourceStep : Step
+    {
+        public override void Run() { }
     }
 }
 

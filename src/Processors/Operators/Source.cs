@@ -53,9 +53,10 @@ internal sealed class SourceNode<TKey, TValue>(
     public override (Type Key, Type Value)? RecordTypes => (typeof(TKey), typeof(TValue));
 
     public override Step CreateStep(TaskBuilder task) =>
-        new SourceStep(this, task.KeyIsRead(this), task.Context, task.Output<TKey, TValue>(this));
+        new SourceStep(this, task.FilterOf(this), task.KeyIsRead(this), task.Context, task.Output<TKey, TValue>(this));
 
-    private sealed class SourceStep(SourceNode<TKey, TValue> node, bool decodeKey, BatchContext context, Batch<TKey, TValue> output) : Step, ISourceStep
+    private sealed class SourceStep(
+        SourceNode<TKey, TValue> node, FilterNode<TKey, TValue>? filter, bool decodeKey, BatchContext context, Batch<TKey, TValue> output) : Step, ISourceStep
     {
         // Kafka cannot carry times before 1970, and windows, partitions and retention all count from there.
         private static readonly DateTime MinTime = DateTime.UnixEpoch;
@@ -64,6 +65,11 @@ internal sealed class SourceNode<TKey, TValue>(
         private readonly ICodec<TKey> _keyCodec = node.KeyCodec;
         private readonly ICodec<TValue> _valueCodec = node.ValueCodec;
         private readonly Func<TValue, DateTime?>? _timestamp = node.Timestamp;
+        private readonly Func<TValue, bool>? _condition = filter?.Condition;
+
+        // Event times of all that was decoded, filtered out or not: every one of them moves the clock.
+        private DateTime[] _times = [];
+        private int _first;
 
         public override void Run() { }
 
@@ -73,43 +79,68 @@ internal sealed class SourceNode<TKey, TValue>(
             var source = context.Source;
             var count = source.Count;
             var maxTime = DateTime.MaxValue - context.Now > context.Options.MaxFuture ? context.Now + context.Options.MaxFuture : DateTime.MaxValue;
-            var first = 0;
-            while (first < count && source.Offset(first) < fromOffset)
+            _first = 0;
+            while (_first < count && source.Offset(_first) < fromOffset)
             {
-                first++;
+                _first++;
             }
 
-            var i = first;
+            if (_times.Length < count)
+            {
+                _times = new DateTime[Math.Max(count, 256)];
+            }
+
+            var i = _first;
+            var at = node.Name;
+            var filterName = filter?.Name ?? at;
             while (i < count)
             {
                 try
                 {
                     for (; i < count; i++)
                     {
-                        output.Add(DecodeOne(source, i, maxTime));
+                        at = node.Name;
+                        var value = DecodeValue(source, i);
+                        var key = DecodeKey(source, i);
+                        var time = TimeOf(source, i, in value, maxTime);
+                        _times[i] = time;
+                        if (_condition is not null)
+                        {
+                            at = filterName;
+                            if (!_condition(value))
+                            {
+                                continue;
+                            }
+                        }
+
+                        output.Add(new Record<TKey, TValue>(key, value, time, i));
                     }
                 }
                 catch (Exception e) when (BatchContext.IsFaultOfRecord(e))
                 {
-                    context.Fail(i, node.Name, e);
+                    context.Fail(i, at, e);
                     i++;
                 }
             }
 
-            return count - first;
+            return count - _first;
         }
 
         public void Advance(ref StreamClock clock)
         {
-            foreach (ref readonly var record in output.Records)
+            var count = context.Source.Count;
+            for (var i = _first; i < count; i++)
             {
-                context.SetStreamTime(record.Index, clock.Advance(record.Time));
+                if (!context.IsOut(i))
+                {
+                    context.SetStreamTime(i, clock.Advance(_times[i]));
+                }
             }
         }
 
         public void RemoveFailed() => output.RemoveFailed(context);
 
-        private Record<TKey, TValue> DecodeOne(RecordBatch source, int i, DateTime maxTime)
+        private TValue DecodeValue(RecordBatch source, int i)
         {
             var bytes = source.Value(i);
             var size = source.Key(i).Length + bytes.Length;
@@ -119,17 +150,12 @@ internal sealed class SourceNode<TKey, TValue>(
                     CultureInfo.InvariantCulture, $"The record has {size} bytes; Streams:MaxRecordBytes allows {context.Options.MaxRecordBytes}."));
             }
 
-            TValue value = default!;
             if (source.HasValue(i))
             {
-                value = _valueCodec.Decode(bytes);
-            }
-            else if (!_valueCodec.AcceptsNull)
-            {
-                throw new RecordRejectedException("The value is null.");
+                return _valueCodec.Decode(bytes);
             }
 
-            return new Record<TKey, TValue>(DecodeKey(source, i), value, TimeOf(source, i, value, maxTime), i);
+            return _valueCodec.AcceptsNull ? default! : throw new RecordRejectedException("The value is null.");
         }
 
         private TKey DecodeKey(RecordBatch source, int i)
@@ -149,7 +175,7 @@ internal sealed class SourceNode<TKey, TValue>(
                 : throw new RecordRejectedException($"The key is null, and {typeof(TKey).Name} cannot be; read it as a nullable type.");
         }
 
-        private DateTime TimeOf(RecordBatch source, int i, TValue value, DateTime maxTime)
+        private DateTime TimeOf(RecordBatch source, int i, in TValue value, DateTime maxTime)
         {
             DateTime time;
             if (_timestamp?.Invoke(value) is { } own)
