@@ -145,6 +145,7 @@ internal sealed class Committer(
                     await cycle.RunAsync(commits, progress, stopping);
                 }
 
+                metrics.HeldLocks(progress.HeldLocks);
                 Succeeded(parts, surroundings.Time.GetElapsedTime(started));
                 return;
             }
