@@ -54,7 +54,7 @@ internal sealed class Committer(
         {
             case CommitterMessage.Commit commit:
                 commit.Begun();
-                await CommitAsync(partitions.Running, stopping);
+                await CommitAsync([.. partitions.Running.Where(t => t.HasWork)], stopping);
                 break;
             case CommitterMessage.Release release:
                 await CommitAsync(release.Tasks, stopping);
