@@ -9,6 +9,7 @@ var root = new RootCommand("Counts the errors of a click stream: Kafka in, Kafka
     ProduceCommand.Create(),
     TopologyCommand.Create(),
     CheckCommand.Create(),
+    OffsetsCommand.Create(),
 };
 
 var line = root.Parse(args);

@@ -110,6 +110,20 @@ public sealed class TestKafka : IAsyncLifetime
         }]);
     }
 
+    /// <summary>Deletes a partition's records up to an offset, as retention would. A real broker's only.</summary>
+    public async Task DeleteRecordsAsync(string topic, int partition, long before)
+    {
+        using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = BootstrapServers }).Build();
+        await admin.DeleteRecordsAsync([new TopicPartitionOffset(topic, partition, before)]);
+    }
+
+    /// <summary>Deletes a topic. A real broker's only.</summary>
+    public async Task DeleteTopicAsync(string topic)
+    {
+        using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = BootstrapServers }).Build();
+        await admin.DeleteTopicsAsync([topic]);
+    }
+
     /// <summary>Stops the broker in order (the embedded one refuses connections); topics and records stay.</summary>
     public async Task StopAsync()
     {

@@ -41,6 +41,21 @@ internal sealed class KafkaAdmin : IDisposable
     public Task<int?> PartitionCountAsync(string topic, CancellationToken cancellation = default) =>
         Task.Run(() => PartitionCount(_client, topic, cancellation), cancellation);
 
+    /// <summary>The first offset that a partition still has, and the one after its last.</summary>
+    /// <exception cref="KafkaFailureException">Kafka does not answer, or there is no such partition.</exception>
+    public unsafe Task<(long First, long End)> RangeAsync(Processors.TopicPartition partition, CancellationToken cancellation = default) => Task.Run(
+        () =>
+        {
+            long first;
+            long end;
+            var error = NativeMethods.rd_kafka_query_watermark_offsets(
+                ClientHandle.Of(_client), partition.Topic, partition.Partition, &first, &end, KafkaConsumer.Milliseconds(Timeout));
+            return error == ErrorCode.NoError
+                ? (first, end)
+                : throw new KafkaFailureException($"Asking for the offsets of {partition}", KafkaFailure.Of(error, partition: partition));
+        },
+        cancellation);
+
     /// <summary>Makes a topic unless it exists.</summary>
     /// <param name="topic">Its name.</param>
     /// <param name="partitions">How many partitions it shall have.</param>

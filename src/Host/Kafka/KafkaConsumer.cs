@@ -69,7 +69,15 @@ internal sealed unsafe class KafkaConsumer : IDisposable
         _queue = NativeMethods.rd_kafka_queue_get_consumer(_client);
         _maxPollRecords = maxPollRecords;
         _messages = (NativeMessage**)NativeMemory.Alloc((nuint)maxPollRecords, (nuint)sizeof(NativeMessage*));
-        _splitter = new BatchSplitter(_client, ownership.Owns, onFailure);
+        _splitter = new BatchSplitter(_client, ownership.Owns, failure =>
+        {
+            if (failure is { Kind: KafkaFailureKind.OffsetOutOfRange, Partition: { } partition })
+            {
+                ownership.Stopped(partition);
+            }
+
+            onFailure(failure);
+        });
     }
 
     /// <summary>How many offset commits to the group have failed.</summary>
@@ -162,11 +170,20 @@ internal sealed unsafe class KafkaConsumer : IDisposable
     }
 
     /// <summary>
-    /// As <see cref="Seek"/>, but for a partition whose fetcher may still be starting: until the seek succeeds, its records are
-    /// dropped. A partition that is not owned (any more) is left alone.
+    /// As <see cref="Seek"/>, but for a partition whose fetcher may still be starting, or has stopped for an offset out of range:
+    /// until it is so, its records are dropped. A partition that is not owned (any more) is left alone.
     /// </summary>
     public void Rewind(PartitionOffset to)
     {
+        if (_ownership.Restarted(to.Partition))
+        {
+            // A fetcher that has stopped takes no seek.
+            TopicPartitionOffset from = new(to.Partition.Topic, to.Partition.Partition, new Offset(to.Offset));
+            _consumer.IncrementalUnassign([from.TopicPartition]);
+            _consumer.IncrementalAssign([from]);
+            return;
+        }
+
         _ownership.Rewind(to);
         Reread();
     }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Streams.Hosting.Runtime;
+using Streams.Processors;
 
 namespace Streams.Hosting.Kafka;
 
@@ -57,4 +58,6 @@ internal sealed class KafkaRecordLog(
 
         return null;
     }
+
+    public Task<(long First, long End)> RangeAsync(TopicPartition partition, CancellationToken cancellation) => admin.RangeAsync(partition, cancellation);
 }

@@ -17,6 +17,7 @@ internal sealed class Ownership(IRebalanceListener listener)
 {
     private readonly HashSet<TopicPartition> _owned = [];
     private readonly HashSet<TopicPartition> _takenDuringRead = [];
+    private readonly HashSet<TopicPartition> _stopped = [];
     private readonly Dictionary<TopicPartition, long> _rereads = [];
     private ExceptionDispatchInfo? _failure;
 
@@ -41,6 +42,18 @@ internal sealed class Ownership(IRebalanceListener listener)
         _rereads.Remove(partition);
         Version++;
     }
+
+    /// <summary>The library has stopped reading a partition: the offset to go on from is not there.</summary>
+    public void Stopped(TopicPartition partition)
+    {
+        if (_owned.Contains(partition))
+        {
+            _stopped.Add(partition);
+        }
+    }
+
+    /// <summary>Whether a partition's reading had stopped; it is started now.</summary>
+    public bool Restarted(TopicPartition partition) => _stopped.Remove(partition);
 
     /// <summary>A partition is to be read again from an offset: until that is so, what comes of it is dropped.</summary>
     public void Rewind(PartitionOffset to)
@@ -113,6 +126,7 @@ internal sealed class Ownership(IRebalanceListener listener)
         {
             _owned.Remove(partition);
             _rereads.Remove(partition);
+            _stopped.Remove(partition);
             _takenDuringRead.Add(partition);
         }
     }

@@ -14,6 +14,12 @@ internal static class Fence
         Parameters = { Topics(sorted), Numbers(sorted), new NpgsqlParameter<string> { TypedValue = node } },
     };
 
+    /// <summary>Asks for the eras of partitions.</summary>
+    public static NpgsqlBatchCommand Eras(Sql sql, IReadOnlyList<TopicPartition> partitions) => new(sql.Eras)
+    {
+        Parameters = { Topics(partitions), Numbers(partitions) },
+    };
+
     /// <summary>Moves offsets; see <see cref="CheckAsync"/> for the answer.</summary>
     public static NpgsqlBatchCommand Move(Sql sql, IReadOnlyList<TaskCommit> sorted, string node)
     {

@@ -80,6 +80,21 @@ internal sealed class PostgresStateStore : IStateStore
         return starts;
     }
 
+    public async Task<IReadOnlyDictionary<TopicPartition, long>> ErasAsync(IReadOnlyList<TopicPartition> partitions, CancellationToken cancellation)
+    {
+        await using var connection = await _dataSource.OpenConnectionAsync(cancellation);
+        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { Limits.Command(_options), Fence.Eras(_sql, partitions) } };
+        await using var reader = await batch.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
+        var eras = new Dictionary<TopicPartition, long>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            eras.Add(Fence.PartitionOf(reader), reader.GetInt64(2));
+        }
+
+        return eras;
+    }
+
     public async Task HeartbeatAsync(CancellationToken cancellation)
     {
         await using var connection = await _dataSource.OpenConnectionAsync(cancellation);

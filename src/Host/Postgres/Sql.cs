@@ -28,6 +28,14 @@ internal sealed class Sql(string application)
         RETURNING p.topic, p.partition, p.epoch, p.next_offset, p.stream_time, p.era
         """;
 
+    /// <summary>$1 topics, $2 partitions.</summary>
+    public string Eras =>
+        $"""
+        SELECT p.topic, p.partition, p.era
+        FROM {_partitions} AS p
+            JOIN unnest($1::text[], $2::integer[]) AS m (topic, partition) ON p.topic = m.topic AND p.partition = m.partition
+        """;
+
     /// <summary>$1 this node's name.</summary>
     public string Heartbeat =>
         $"""

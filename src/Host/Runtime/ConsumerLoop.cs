@@ -21,7 +21,7 @@ internal sealed class ConsumerLoop : IDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<OwnedTask> _full = [];
-    private readonly ConcurrentQueue<OwnedTask> _rewinds = new();
+    private readonly ConcurrentQueue<Func<(TopicPartition Partition, long? From)?>> _starts = new();
     private volatile TaskCompletionSource _roomMade = NewSignal();
     private volatile bool _anyPaused;
     private bool _isStarted;
@@ -68,10 +68,11 @@ internal sealed class ConsumerLoop : IDisposable
         }
     }
 
-    /// <summary>A task is to start again after its last commit. Called by the committer.</summary>
-    public void Rewind(OwnedTask task)
+    /// <summary>Has a task started between two polls, on the consumer's thread; any thread may ask for it.</summary>
+    /// <param name="start">Starts it, and says where to read its partition from; <c>null</c> if there is nothing to start any more.</param>
+    public void Start(Func<(TopicPartition Partition, long? From)?> start)
     {
-        _rewinds.Enqueue(task);
+        _starts.Enqueue(start);
         _reader.Wake();
     }
 
@@ -90,7 +91,7 @@ internal sealed class ConsumerLoop : IDisposable
                 Deliver(batches);
                 WaitForRoom();
                 ResumePaused();
-                StartAgain();
+                StartTasks();
             }
 
             _reader.Close();
@@ -182,23 +183,16 @@ internal sealed class ConsumerLoop : IDisposable
         _anyPaused = paused.Length > ready.Length;
     }
 
-    /// <summary>Between two polls: what the next one brings is from where the new task starts.</summary>
-    private void StartAgain()
+    /// <summary>What the next poll brings is from where the new task starts.</summary>
+    private void StartTasks()
     {
-        while (_rewinds.TryDequeue(out var task))
+        while (_starts.TryDequeue(out var start))
         {
-            if (_partitions.Find(task.Partition) != task)
+            if (start() is var (partition, from))
             {
-                continue;
+                _reader.Resume([partition]);
+                _reader.Rewind(partition, from);
             }
-
-            if (task.IsPaused)
-            {
-                _reader.Resume([task.Partition]);
-            }
-
-            _reader.Rewind(task.Partition, task.CommittedOffset);
-            _partitions.StartAgain(task);
         }
     }
 

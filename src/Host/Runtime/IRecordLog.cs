@@ -18,6 +18,10 @@ internal interface IRecordLog
     /// <summary>Looks whether the log can be reached, and the input topics are there.</summary>
     /// <returns>An input topic that is not there; <c>null</c> when all are.</returns>
     Task<string?> FindMissingTopicAsync(CancellationToken cancellation);
+
+    /// <summary>The first offset that a partition still has, and the one after its last.</summary>
+    /// <exception cref="Kafka.KafkaFailureException">The log does not answer, or has no such partition.</exception>
+    Task<(long First, long End)> RangeAsync(TopicPartition partition, CancellationToken cancellation);
 }
 
 /// <summary>
@@ -38,7 +42,10 @@ internal interface IRecordReader : IDisposable
 
     void Resume(IReadOnlyCollection<TopicPartition> partitions);
 
-    /// <summary>Reads a partition again from an offset on, <c>null</c> for the beginning: the next poll brings nothing from elsewhere.</summary>
+    /// <summary>
+    /// Reads a partition from another offset on, <c>null</c> for the beginning: the next poll brings nothing from elsewhere. Also
+    /// where reading had stopped because an offset was not in the log.
+    /// </summary>
     void Rewind(TopicPartition partition, long? offset);
 
     /// <summary>

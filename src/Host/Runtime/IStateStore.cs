@@ -38,6 +38,9 @@ internal interface IStateStore : IAsyncDisposable
     /// <summary>Takes partitions over: raises their epochs, so that no earlier owner can commit, and says where to go on.</summary>
     Task<IReadOnlyList<PartitionStart>> AcquireAsync(IReadOnlyList<TopicPartition> partitions, CancellationToken cancellation);
 
+    /// <summary>The eras of partitions, as <see cref="PartitionStart.Era"/>; those without a row are left out.</summary>
+    Task<IReadOnlyDictionary<TopicPartition, long>> ErasAsync(IReadOnlyList<TopicPartition> partitions, CancellationToken cancellation);
+
     /// <summary>Notes that this node is alive, for people who look; and shows whether the store can be reached while there is nothing to commit.</summary>
     Task HeartbeatAsync(CancellationToken cancellation);
 

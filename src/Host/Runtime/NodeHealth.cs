@@ -10,6 +10,7 @@ internal enum Dependency
     Kafka,
     Topics,
     Group,
+    Partitions,
 }
 
 /// <summary>
@@ -25,6 +26,7 @@ internal sealed class NodeHealth(ILogger<NodeHealth> logger)
         [Dependency.Kafka] = "not reached yet",
         [Dependency.Topics] = "not looked for yet",
         [Dependency.Group] = "not joined yet",
+        [Dependency.Partitions] = null,
     };
 
     private bool _stopping;

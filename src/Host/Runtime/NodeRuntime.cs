@@ -98,12 +98,12 @@ internal sealed class NodeRuntime
     }
 
     /// <summary>The log's client reports a failure of its own.</summary>
-    private void OnKafkaFailure(KafkaFailure failure)
+    private void OnKafkaFailure(Parts parts, KafkaFailure failure)
     {
         switch (failure)
         {
-            case { Kind: KafkaFailureKind.OffsetOutOfRange }:
-                Fail(new OffsetOutOfRangeException(failure));
+            case { Kind: KafkaFailureKind.OffsetOutOfRange, Partition: { } partition }:
+                parts.Partitions.Strand(partition, failure.Offset);
                 break;
             case { Kind: KafkaFailureKind.Unauthorized or KafkaFailureKind.Unauthenticated } or { Fatal: true, Fenced: true }:
                 Fail(new KafkaFailureException("Taking part in the group", failure));
@@ -143,6 +143,8 @@ internal sealed class NodeRuntime
     /// </summary>
     private async Task ProbeAsync(Parts parts, CancellationToken stopping)
     {
+        var idle = new IdlePartitions(
+            parts.Partitions, _store, _log, partition => parts.Loop.Start(() => parts.Partitions.TakeAgain(partition)), _health, _loggers.CreateLogger<IdlePartitions>());
         while (!stopping.IsCancellationRequested)
         {
             await Task.Delay(_probeInterval, _surroundings.Time, stopping)
@@ -158,6 +160,7 @@ internal sealed class NodeRuntime
             }
 
             await ProbeAsync(Dependency.Postgres, _store.HeartbeatAsync, parts, stopping);
+            await LookAfterIdleAsync(idle, stopping);
             if (_isLogSuspect || _health.IsDown(Dependency.Kafka) || _health.IsDown(Dependency.Topics))
             {
                 _isLogSuspect = false;
@@ -189,6 +192,18 @@ internal sealed class NodeRuntime
         }
     }
 
+    private static async Task LookAfterIdleAsync(IdlePartitions idle, CancellationToken stopping)
+    {
+        try
+        {
+            await idle.LookAsync(stopping);
+        }
+        catch (Exception e) when (e is OperationCanceledException || Failures.IsTransient(e))
+        {
+            // In a second again; what is wrong with the servers, the other probes tell.
+        }
+    }
+
     private async Task FindTopicsAsync(CancellationToken cancellation)
     {
         if (await _log.FindMissingTopicAsync(cancellation) is { } topic)
@@ -209,14 +224,14 @@ internal sealed class NodeRuntime
         var partitions = new Partitions(layout, taskOptions, _store, load, _health, _surroundings, _loggers.CreateLogger<Partitions>())
         {
             Links = new Partitions.Wiring(
-                () => parts.CommitSoon(), () => parts.Loop.RoomMade(), task => parts.Loop.Rewind(task), tasks => parts.Release(tasks, _options.ShutdownTimeout),
+                () => parts.CommitSoon(), () => parts.Loop.RoomMade(), task => parts.Loop.Start(() => parts.Partitions.StartAgain(task)), tasks => parts.Release(tasks, _options.ShutdownTimeout),
                 Fail,
                 IsTransactional(_topology, _options) ? partitions => parts.Reader.Committed(partitions, _groupTimeout) : _ => [],
                 abort),
         };
-        parts.Reader = _log.CreateReader(partitions, OnKafkaFailure);
-        parts.Writer = _log.CreateWriter(parts.Reader, OnKafkaFailure);
         parts.Partitions = partitions;
+        parts.Reader = _log.CreateReader(partitions, failure => OnKafkaFailure(parts, failure));
+        parts.Writer = _log.CreateWriter(parts.Reader, failure => OnKafkaFailure(parts, failure));
         parts.Loop = new ConsumerLoop(parts.Reader, partitions, _options.MailboxBytes, _surroundings);
         var cycle = new CommitCycle(_store, parts.Writer, _surroundings.Time);
         var committer = new Committer(partitions, cycle, _store, _health, _metrics, _surroundings, parts.Committed, _loggers.CreateLogger<Committer>());

@@ -29,7 +29,7 @@ internal sealed class Partitions(
     ILogger<Partitions> logger) : IPartitionOwner
 {
     private readonly ConcurrentDictionary<TopicPartition, OwnedTask> _owned = new();
-    private readonly ConcurrentDictionary<TopicPartition, long> _fencedAt = new();
+    private readonly ConcurrentDictionary<TopicPartition, IdlePartition> _idle = new();
 
     /// <summary>Set once, before the consumer starts: the committer, the consumer loop and the node, seen from a task.</summary>
     public required Wiring Links { get; init; }
@@ -122,13 +122,39 @@ internal sealed class Partitions(
     }
 
     /// <summary>Starts a task again. On the consumer thread, which reads its partition again from there.</summary>
-    public void StartAgain(OwnedTask task) => Start(task.Again(), task.Sent, task.Isolation);
+    /// <returns>Where to read from; <c>null</c> when the partition has gone elsewhere meanwhile.</returns>
+    public (TopicPartition Partition, long? From)? StartAgain(OwnedTask task)
+    {
+        if (Find(task.Partition) != task)
+        {
+            return null;
+        }
+
+        Start(task.Again(), task.Sent, task.Isolation);
+        return (task.Partition, task.CommittedOffset);
+    }
+
+    /// <summary>
+    /// The record that a partition is to go on with is not in the log. What its task has done until here is committed as ever.
+    /// </summary>
+    public void Strand(TopicPartition partition, long? offset)
+    {
+        if (Find(partition) is { } task)
+        {
+            _idle[partition] = new(partition, task.Era, surroundings.Time.GetTimestamp(), offset ?? task.CommittedOffset ?? 0);
+        }
+    }
+
+    /// <summary>Takes an idle partition over anew, after a person has moved its offset. On the consumer thread.</summary>
+    /// <returns>Where to read from; <c>null</c> when it is idle no more.</returns>
+    public (TopicPartition Partition, long? From)? TakeAgain(TopicPartition partition) =>
+        _idle.ContainsKey(partition) ? Assigned([partition])[0] : null;
 
     /// <summary>Lets go of a task because another node has taken its partition over.</summary>
     public void Fenced(OwnedTask task)
     {
         logger.PartitionFenced(task.Partition);
-        _fencedAt[task.Partition] = surroundings.Time.GetTimestamp();
+        _idle[task.Partition] = new(task.Partition, task.Era, surroundings.Time.GetTimestamp(), MissingOffset: null);
         Remove(task);
     }
 
@@ -137,7 +163,10 @@ internal sealed class Partitions(
     /// group works on them.
     /// </summary>
     public IReadOnlyList<TopicPartition> FencedFor(TimeSpan duration) =>
-        [.. _fencedAt.Where(f => surroundings.Time.GetElapsedTime(f.Value) >= duration).Select(f => f.Key)];
+        [.. _idle.Values.Where(i => i.MissingOffset is null && surroundings.Time.GetElapsedTime(i.Since) >= duration).Select(i => i.Partition)];
+
+    /// <summary>Partitions that this node has and does not work on.</summary>
+    public IReadOnlyList<IdlePartition> Idle => [.. _idle.Values];
 
     /// <summary>Lets go of a task: it stops, and what it has not committed is dropped.</summary>
     public void Remove(OwnedTask task)
@@ -170,7 +199,7 @@ internal sealed class Partitions(
     {
         foreach (var partition in partitions)
         {
-            _fencedAt.TryRemove(partition, out _);
+            _idle.TryRemove(partition, out _);
         }
     }
 

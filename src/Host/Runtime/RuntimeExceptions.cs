@@ -26,11 +26,6 @@ public sealed class SchemaMismatchException : Exception
 /// <summary>A part of the node failed beyond repair.</summary>
 internal sealed class NodeFailedException(Exception inner) : Exception(inner.Message, inner);
 
-/// <summary>The offset to go on from is not in the topic: retention passed it, or the topic was made anew.</summary>
-internal sealed class OffsetOutOfRangeException(Kafka.KafkaFailure failure) : Exception(
-    $"{failure} The records from the committed offset on are not in the topic: retention deleted them, or the topic was deleted and created again. "
-    + "Nothing is skipped silently: decide where to go on, set next_offset in the application's table partitions for that partition, and start again.");
-
 /// <summary>Another node took partitions over that the group still gives to this one.</summary>
 internal sealed class PartitionsStuckException(IReadOnlyList<TopicPartition> partitions) : Exception(
     $"Another node has taken over {string.Join(", ", partitions)}, but the consumer group still gives them to this node, so nobody here works on them. "

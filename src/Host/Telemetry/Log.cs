@@ -46,6 +46,9 @@ internal static partial class Log
     [LoggerMessage(14, LogLevel.Warning, "PostgreSQL refuses something among {Records} records of {Partition}; they are repeated in smaller cycles until the record that is to blame is found. {Reason}")]
     public static partial void Refused(this ILogger logger, TopicPartition partition, long records, string reason);
 
+    [LoggerMessage(15, LogLevel.Critical, "{Reason}")]
+    public static partial void PartitionStranded(this ILogger logger, string reason);
+
     [LoggerMessage(13, LogLevel.Debug, "Committed {Records} records of {Tasks} tasks in {Milliseconds} ms.")]
     public static partial void Committed(this ILogger logger, long records, int tasks, double milliseconds);
 }

@@ -59,20 +59,7 @@ internal sealed class Job : IAsyncDisposable
     /// <param name="settings">Settings of its own.</param>
     public Node Start(string? name = null, params (string Key, string Value)[] settings)
     {
-        var all = new Dictionary<string, string?>(Settings)
-        {
-            ["ConnectionStrings__Kafka"] = Kafka.BootstrapServers,
-            ["ConnectionStrings__Postgres"] = _postgres,
-            ["Streams__ApplicationId"] = Application,
-            ["Streams__NodeName"] = name,
-            ["Clickstream__Clicks"] = Clicks,
-            ["Clickstream__ErrorsTopic"] = Errors,
-            ["Clickstream__CountsTopic"] = Counts,
-
-            // So that a test need not wait long for a dead node's partitions: what a real broker allows at least.
-            ["Kafka__Consumer__session_timeout_ms"] = Kafka.IsReal ? "6000" : "3000",
-            ["Kafka__Consumer__heartbeat_interval_ms"] = "1000",
-        };
+        var all = VariablesFor(name);
         foreach (var (key, value) in settings)
         {
             all[key] = value;
@@ -88,6 +75,14 @@ internal sealed class Job : IAsyncDisposable
         var node = Start(name, settings);
         await node.WaitUntilReadyAsync();
         return node;
+    }
+
+    /// <summary>Runs another command of the app to its end.</summary>
+    /// <returns>Its exit code, and what it wrote.</returns>
+    public async Task<(int ExitCode, string Output)> RunAsync(params string[] arguments)
+    {
+        await using var command = NodeProcess.Start(Node.Program, arguments, VariablesFor(null));
+        return (await command.WaitForExitAsync(Patience.Long), command.Output);
     }
 
     public Task<IReadOnlyList<TestRecord>> ReadAsync(string topic, bool readCommitted = true) =>
@@ -219,6 +214,21 @@ internal sealed class Job : IAsyncDisposable
 
         return result(rows);
     }
+
+    private Dictionary<string, string?> VariablesFor(string? node) => new(Settings)
+    {
+        ["ConnectionStrings__Kafka"] = Kafka.BootstrapServers,
+        ["ConnectionStrings__Postgres"] = _postgres,
+        ["Streams__ApplicationId"] = Application,
+        ["Streams__NodeName"] = node,
+        ["Clickstream__Clicks"] = Clicks,
+        ["Clickstream__ErrorsTopic"] = Errors,
+        ["Clickstream__CountsTopic"] = Counts,
+
+        // So that a test need not wait long for a dead node's partitions: what a real broker allows at least.
+        ["Kafka__Consumer__session_timeout_ms"] = Kafka.IsReal ? "6000" : "3000",
+        ["Kafka__Consumer__heartbeat_interval_ms"] = "1000",
+    };
 }
 
 /// <summary>A row of the table of errors.</summary>

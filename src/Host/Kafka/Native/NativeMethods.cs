@@ -148,6 +148,9 @@ internal static unsafe partial class NativeMethods
     public static partial ErrorCode rd_kafka_commit(SafeHandle rk, NativePartitions* partitions, int async);
 
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial ErrorCode rd_kafka_query_watermark_offsets(SafeHandle rk, string topic, int partition, long* low, long* high, int timeoutMs);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     public static partial ErrorCode rd_kafka_get_watermark_offsets(SafeHandle rk, string topic, int partition, long* low, long* high);
 
     [LibraryImport(Library)]
