@@ -1,4 +1,5 @@
 using Spectre.Console;
+using Streams.Bench.Live;
 using Streams.Bench.Report;
 using Streams.Bench.Throughput;
 
@@ -13,13 +14,7 @@ internal static class BenchRun
         var view = new RunView();
         await using var servers = await view.RunAsync("servers", _ => Servers.StartAsync(cancellation));
         view.Say(servers.Description);
-        var suite = new ThroughputSuite(servers, options, view, Guid.NewGuid().ToString("N")[..8]);
-        if (suite.Clicks < options.Clicks)
-        {
-            view.Say($"The embedded Kafka holds no more than {suite.Clicks} clicks: {options.Clicks} were asked for.");
-        }
-
-        var results = await suite.RunAsync(benchmarks, cancellation);
+        var results = await RunAsync(benchmarks, servers, options, view, cancellation);
         ResultTable.Print(AnsiConsole.Console, results);
         Console.WriteLine(servers.Description);
         if (options.JsonFile is { } json)
@@ -31,5 +26,31 @@ internal static class BenchRun
         {
             await File.WriteAllTextAsync(markdown, ResultTable.Markdown(results, servers.Description), cancellation);
         }
+    }
+
+    private static async Task<List<Result>> RunAsync(
+        IReadOnlyList<Benchmark> benchmarks, Servers servers, BenchOptions options, RunView view, CancellationToken cancellation)
+    {
+        var run = Guid.NewGuid().ToString("N")[..8];
+        var results = new List<Result>();
+        if (benchmarks.Where(benchmark => benchmark.Group == Catalogue.Throughput).ToList() is { Count: > 0 } throughput)
+        {
+            results.AddRange(await new ThroughputSuite(servers, options, view, run).RunAsync(throughput, cancellation));
+        }
+
+        foreach (var (name, group, _) in benchmarks.Where(benchmark => benchmark.Group != Catalogue.Throughput))
+        {
+            results.Add(await (group switch
+            {
+                Catalogue.Live20K => new LiveRun(servers, options, view, run).RunAsync(name, cancellation),
+                Catalogue.Latency => new LatencyRun(servers, options, view, run).RunAsync(name, cancellation),
+                Catalogue.Startup => new StartRun(servers, options, view, run).RunAsync(name, cancellation),
+                Catalogue.Takeover => new TakeoverRun(servers, options, view, run).RunAsync(
+                    name, name == Catalogue.TakeoverEmpty ? 0 : options.StateRows, cancellation),
+                _ => throw new BenchException($"Nothing runs the group {group}."),
+            }));
+        }
+
+        return results;
     }
 }

@@ -1,3 +1,5 @@
+using Streams.Bench.Live;
+
 namespace Streams.Bench;
 
 /// <summary>A benchmark that can be asked for.</summary>
@@ -17,7 +19,19 @@ internal static class Catalogue
     public const string MainAtLeastOnce = "main-at-least-once";
     public const string MainPlainClasses = "main-plain-classes";
 
-    private const string Throughput = "throughput";
+    public const string Live20K = "live-20k";
+    public const string Startup = "startup";
+    public const string TakeoverEmpty = "takeover-0";
+    public const string TakeoverLarge = "takeover-5m";
+
+    /// <summary>The group of those that read the whole input.</summary>
+    public const string Throughput = "throughput";
+
+    /// <summary>The group of those that measure latency.</summary>
+    public const string Latency = "latency";
+
+    /// <summary>The group of those that kill a node.</summary>
+    public const string Takeover = "takeover";
 
     public static IReadOnlyList<Benchmark> All { get; } =
     [
@@ -28,6 +42,11 @@ internal static class Catalogue
         new(MainExactlyOnce, Throughput, "the main job: errors to a topic and a table, counts to a table and a topic"),
         new(MainAtLeastOnce, Throughput, "the same without Kafka's transactions"),
         new(MainPlainClasses, Throughput, "the main job with an ordinary class and Codecs.FastJson, exactly once"),
+        new(Live20K, Live20K, "CPU of the main job at 20,000 clicks/s, exactly once, a commit every 100 ms"),
+        .. LatencyRun.Cases.Select(c => new Benchmark(c.Name, Latency, $"from producing a click to its row: {c.PerSecond:N0} clicks/s, a commit every {c.Interval.TotalMilliseconds:N0} ms")),
+        new(Startup, Startup, "from the start of the process to ready"),
+        new(TakeoverEmpty, Takeover, "after kill -9 of one of two nodes, until the other one has committed in its place"),
+        new(TakeoverLarge, Takeover, "the same with 5 million rows of state (--state-rows)"),
     ];
 
     /// <summary>The benchmarks asked for by name or group, in their order, with those that they need; all of them for none.</summary>

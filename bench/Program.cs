@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Streams.Bench.Children;
+using Streams.Bench.Micro;
 
 namespace Streams.Bench;
 
@@ -30,6 +31,19 @@ internal static class Program
         DefaultValueFactory = _ => 1,
     };
 
+    private static readonly Option<double?> Seconds = new("--seconds")
+    {
+        Description = "How long live-20k and each latency is measured. Default: 30 and 10.",
+        HelpName = "N",
+    };
+
+    private static readonly Option<long> StateRows = new("--state-rows")
+    {
+        Description = "How many rows of state takeover-5m has.",
+        HelpName = "N",
+        DefaultValueFactory = _ => new BenchOptions().StateRows,
+    };
+
     private static readonly Option<string[]> Set = new("--set")
     {
         Description = "A setting for the measured nodes, such as Streams:CommitInterval=00:00:00.050.",
@@ -45,18 +59,21 @@ internal static class Program
 
         var root = new RootCommand("Benchmarks on a Kafka and a PostgreSQL of their own. " + Benchmarks())
         {
-            Events, Only, Json, Markdown, Seed, Set,
+            Events, Only, Json, Markdown, Seed, Seconds, StateRows, Set, MicroRun.Create(),
         };
-        Events.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<long>() < 1)
-            {
-                result.AddError("--events must be 1 or more.");
-            }
-        });
+        AtLeast(Events, 1);
+        AtLeast(StateRows, 0);
         root.SetAction(RunAsync);
         return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });
     }
+
+    private static void AtLeast(Option<long> option, long least) => option.Validators.Add(result =>
+    {
+        if (result.GetValueOrDefault<long>() < least)
+        {
+            result.AddError($"{option.Name} must be {least} or more.");
+        }
+    });
 
     private static string Benchmarks() =>
         "They are:\n" + string.Join('\n', Catalogue.All.Select(b => $"  {b.Name,-20} {b.What}"));
@@ -82,6 +99,9 @@ internal static class Program
 
     private static BenchOptions Options(ParseResult arguments) => new()
     {
+        LiveDuration = arguments.GetValue(Seconds) is { } live ? TimeSpan.FromSeconds(live) : new BenchOptions().LiveDuration,
+        LatencyDuration = arguments.GetValue(Seconds) is { } latency ? TimeSpan.FromSeconds(latency) : new BenchOptions().LatencyDuration,
+        StateRows = arguments.GetValue(StateRows),
         Clicks = arguments.GetValue(Events),
         Seed = arguments.GetValue(Seed),
         Only = [.. (arguments.GetValue(Only) ?? []).SelectMany(names => names.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))],

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Streams.Bench.Live;
 using TestKit;
 
 namespace Streams.Bench.Children;
@@ -29,9 +30,14 @@ internal static class Child
         return Result(job, process);
     }
 
+    // With the app's runtime settings: what is measured is how the app would run.
     private static NodeProcess Start(Job job) => NodeProcess.Start(
-        typeof(Child).Assembly.Location,
-        [ChildProgram.Verb],
+        "dotnet",
+        [
+            "exec", "--runtimeconfig", Path.ChangeExtension(NodeUnderTest.App, ".runtimeconfig.json"),
+            "--depsfile", Path.ChangeExtension(typeof(Child).Assembly.Location, ".deps.json"),
+            typeof(Child).Assembly.Location, ChildProgram.Verb,
+        ],
         new Dictionary<string, string?> { [Job.Variable] = job.ToJson() });
 
     private static ChildResult Result(Job job, NodeProcess process)

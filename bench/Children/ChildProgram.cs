@@ -27,6 +27,7 @@ internal static class ChildProgram
     private static async Task<ChildResult> RunAsync(Job job) => job.Kind switch
     {
         JobKind.Load => new ChildResult { Facts = ClickLoader.Run(job) },
+        JobKind.Feed => new ChildResult { Facts = Feeder.Run(job) },
         JobKind.Limit => LimitRun.Run(job),
         JobKind.Node => await NodeRun.RunAsync(job),
         JobKind.Copy => await CopyRun.RunAsync(job),

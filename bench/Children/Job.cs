@@ -47,6 +47,9 @@ internal sealed record Job
     /// <summary>How many partitions the topic has.</summary>
     public int Partitions { get; init; }
 
+    /// <summary>How many clicks a second to feed.</summary>
+    public double Rate { get; init; }
+
     /// <summary>The node's configuration, beyond where the servers are.</summary>
     public Dictionary<string, string?> Settings { get; init; } = [];
 

@@ -47,5 +47,6 @@ internal sealed record Result
         return json;
     }
 
-    private static double? Rounded(double? value, int digits) => value is { } number ? Math.Round(number, digits) : null;
+    // Of a run so short that nothing was counted, there is no number per event.
+    private static double? Rounded(double? value, int digits) => value is { } number && double.IsFinite(number) ? Math.Round(number, digits) : null;
 }

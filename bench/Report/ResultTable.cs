@@ -13,42 +13,56 @@ internal static class ResultTable
 
     private const int WidthBeyondTerminals = 160;
 
-    private static readonly string[] Columns = ["benchmark", "events/s", "CPU µs/event", "bytes/event", "peak MB", "of the limit", ""];
+    private static readonly string[] Columns = ["benchmark", "events/s", "CPU µs/event", "bytes/event", "peak MB", "of the limit", "further"];
 
-    public static void Print(IAnsiConsole console, IEnumerable<Result> results)
+    private static readonly string[] TimeColumns = ["benchmark", "peak MB", "result"];
+
+    public static void Print(IAnsiConsole console, IReadOnlyList<Result> results)
     {
         // Into a file or a pipe goes the whole table, however wide it is.
         console.Profile.Width = console.Profile.Out.IsTerminal ? console.Profile.Width : Math.Max(console.Profile.Width, WidthBeyondTerminals);
-        var table = new Table().Border(TableBorder.Rounded);
-        foreach (var column in Columns)
+        foreach (var (columns, rows) in Tables(results))
         {
-            table.AddColumn(column, c => c.Alignment(column is "benchmark" or "" ? Justify.Left : Justify.Right).NoWrap());
-        }
+            var table = new Table().Border(TableBorder.Rounded);
+            foreach (var column in columns)
+            {
+                table.AddColumn(column, c =>
+                {
+                    c.NoWrap = column != columns[^1];
+                    c.Alignment = column == columns[0] || column == columns[^1] ? Justify.Left : Justify.Right;
+                });
+            }
 
-        foreach (var result in results)
-        {
-            table.AddRow([.. Cells(result).Select(Markup.Escape)]);
+            rows.ForEach(row => table.AddRow([.. row.Select(Markup.Escape)]));
+            console.Write(table);
         }
-
-        console.Write(table);
     }
 
-    public static string Markdown(IEnumerable<Result> results, string description)
+    public static string Markdown(IReadOnlyList<Result> results, string description)
     {
         var text = new StringBuilder();
-        text.Append("| ").AppendJoin(" | ", Columns).Append(" |\n|---|--:|--:|--:|--:|--:|---|\n");
-        foreach (var result in results)
+        foreach (var (columns, rows) in Tables(results))
         {
-            text.Append("| ").AppendJoin(" | ", Cells(result)).Append(" |\n");
+            text.Append("| ").AppendJoin(" | ", columns).Append(" |\n|---|").Insert(text.Length, "--:|", columns.Length - 2).Append("---|\n");
+            rows.ForEach(row => text.Append("| ").AppendJoin(" | ", row).Append(" |\n"));
+            text.Append('\n');
         }
 
-        return text.Append('\n').Append(description).Append(".\n").ToString();
+        return text.Append(description).Append(".\n").ToString();
     }
 
     public static string Json(IEnumerable<Result> results) =>
         new JsonArray([.. results.Select(result => result.ToJson())]).ToJsonString(Indented) + "\n";
 
-    private static string[] Cells(Result result) =>
+    /// <summary>What was counted per event, and what was timed.</summary>
+    private static IEnumerable<(string[] Columns, List<string[]> Rows)> Tables(IReadOnlyList<Result> results)
+    {
+        var perEvent = results.Where(result => result.CpuMicrosecondsPerEvent is not null).Select(PerEvent).ToList();
+        var times = results.Where(result => result.CpuMicrosecondsPerEvent is null).Select(Times).ToList();
+        return new[] { (Columns, perEvent), (TimeColumns, times) }.Where(table => table.Item2.Count > 0);
+    }
+
+    private static string[] PerEvent(Result result) =>
     [
         result.Name,
         Number(result.EventsPerSecond, "N0"),
@@ -59,6 +73,8 @@ internal static class ResultTable
         result.Note,
     ];
 
+    private static string[] Times(Result result) => [result.Name, Number(result.PeakRssMegabytes, "N0"), result.Note];
+
     private static string Number(double? value, string format) =>
-        value is { } number ? number.ToString(format, CultureInfo.InvariantCulture).Replace(" %", "%", StringComparison.Ordinal) : "";
+        value is { } number && double.IsFinite(number) ? number.ToString(format, CultureInfo.InvariantCulture).Replace(" %", "%", StringComparison.Ordinal) : "";
 }

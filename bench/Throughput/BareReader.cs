@@ -19,6 +19,14 @@ internal sealed unsafe class BareReader : IDisposable
     private readonly NativeMessage** _messages;
     private readonly int _partitions;
 
+    /// <summary>Reads all that a topic holds at the moment.</summary>
+    public static void ReadToEnd(string bootstrapServers, string topic, int partitions, Visitor visit)
+    {
+        var settings = new KafkaSettings(bootstrapServers, consumer: [new("enable.partition.eof", "true"), new("fetch.wait.max.ms", "20")]);
+        using var reader = new BareReader(settings, topic, partitions);
+        reader.ReadToEnd(visit);
+    }
+
     public BareReader(KafkaSettings settings, string topic, int partitions)
     {
         LibRdKafka.EnsureLoaded();
@@ -33,7 +41,7 @@ internal sealed unsafe class BareReader : IDisposable
     }
 
     /// <summary>Sees one record; its spans are valid during the call.</summary>
-    public delegate void Visitor(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value);
+    public delegate void Visitor(in BareRecord record);
 
     /// <summary>Takes what is there, or waits a moment for it.</summary>
     /// <param name="bytes">Gets the bytes of keys and values added.</param>
@@ -57,8 +65,8 @@ internal sealed unsafe class BareReader : IDisposable
         return records;
     }
 
-    /// <summary>Reads to the end of all partitions; needs <c>enable.partition.eof</c>.</summary>
-    public void ReadToEnd(Visitor visit)
+    // Needs enable.partition.eof.
+    private void ReadToEnd(Visitor visit)
     {
         for (var ended = 0; ended < _partitions;)
         {
@@ -69,7 +77,15 @@ internal sealed unsafe class BareReader : IDisposable
                 switch (message->Error)
                 {
                     case ErrorCode.NoError:
-                        visit(new(message->Key, (int)message->KeyLength), new(message->Value, (int)message->ValueLength));
+                        int timestampType;
+                        visit(new BareRecord
+                        {
+                            Partition = message->Partition,
+                            Offset = message->Offset,
+                            TimestampMs = NativeMethods.rd_kafka_message_timestamp(message, &timestampType),
+                            Key = new(message->Key, (int)message->KeyLength),
+                            Value = new(message->Value, (int)message->ValueLength),
+                        });
                         break;
                     case ErrorCode.Local_PartitionEOF:
                         ended++;
@@ -98,4 +114,18 @@ internal sealed unsafe class BareReader : IDisposable
     }
 
     private static BenchException Failed(ErrorCode error) => new($"Reading failed: {NativeText.Read((byte*)NativeMethods.rd_kafka_err2str(error))}");
+}
+
+/// <summary>A record in librdkafka's memory.</summary>
+internal readonly ref struct BareRecord
+{
+    public required int Partition { get; init; }
+
+    public required long Offset { get; init; }
+
+    public required long TimestampMs { get; init; }
+
+    public required ReadOnlySpan<byte> Key { get; init; }
+
+    public required ReadOnlySpan<byte> Value { get; init; }
 }

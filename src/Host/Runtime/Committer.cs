@@ -54,7 +54,7 @@ internal sealed class Committer(
         {
             case CommitterMessage.Commit commit:
                 commit.Begun();
-                await CommitAsync([.. partitions.Running.Where(t => t.HasWork)], stopping);
+                await CommitAsync(partitions.Running, stopping);
                 break;
             case CommitterMessage.Release release:
                 await CommitAsync(release.Tasks, stopping);
@@ -145,7 +145,6 @@ internal sealed class Committer(
                     await cycle.RunAsync(commits, progress, stopping);
                 }
 
-                metrics.HeldLocks(progress.HeldLocks);
                 Succeeded(parts, surroundings.Time.GetElapsedTime(started));
                 return;
             }
