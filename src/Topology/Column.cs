@@ -81,6 +81,9 @@ public sealed record TableSchema(string Name, TableKind Kind, IReadOnlyList<Colu
     /// <summary>A topic that gets each changed row as JSON, its changelog; <c>null</c> for none. Aggregates only.</summary>
     public string? ChangelogTopic { get; init; }
 
+    /// <summary>The windows whose start is the first key column; <c>null</c> where rows belong to no window.</summary>
+    public TumblingWindows? Windows { get; init; }
+
     /// <summary>The primary key's columns.</summary>
     public IEnumerable<Column> KeyColumns => Columns.Where(c => c.Merge == MergeRule.Key);
 

@@ -29,8 +29,12 @@ public sealed class Topology
     internal IReadOnlyList<string> SourcesOf(string sinkTopic) =>
     [
         .. Nodes.Where(n => (n.Kind == NodeKind.Sink && n.Topic == sinkTopic) || n.Table?.ChangelogTopic == sinkTopic)
-            .SelectMany(Ancestors).Where(n => n.Kind == NodeKind.Source).Select(n => n.Topic!).Distinct(),
+            .SelectMany(SourcesOf).Distinct(),
     ];
+
+    /// <summary>The topics whose records can reach a node.</summary>
+    internal static IEnumerable<string> SourcesOf(Node node) =>
+        Ancestors(node).Where(n => n.Kind == NodeKind.Source).Select(n => n.Topic!).Distinct();
 
     /// <summary>The graph as text, in the format of Kafka Streams' <c>TopologyDescription</c>.</summary>
     public string Describe() => TopologyDescription.Text(this);

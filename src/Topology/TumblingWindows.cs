@@ -15,6 +15,9 @@ public static class Tumbling
 /// </summary>
 public sealed class TumblingWindows
 {
+    /// <summary>The key column that holds a window's start.</summary>
+    internal const string StartColumn = "window_start";
+
     internal TumblingWindows(TimeSpan size, TimeSpan grace)
     {
         Size = size;

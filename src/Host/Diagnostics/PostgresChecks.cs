@@ -12,25 +12,21 @@ internal sealed class PostgresChecks(string connectionString, SchemaManager sche
     private const string PostgresName = "PostgreSQL";
     private const string TablesName = "tables";
     private const string RightsName = "rights";
-    private const int PatienceSeconds = 10;
+    private const string TopologyName = "applied topology";
 
     /// <exception cref="StreamsConfigurationException">There is no connection string, or it cannot be read.</exception>
     /// <exception cref="ArgumentException">Two tables collide.</exception>
     public static PostgresChecks From(IConfiguration configuration, Topology topology, string application)
     {
-        var limits = StreamsHosting.PostgresLimits(configuration);
-        var settings = Settings(StreamsHosting.PostgresConnection(configuration), application, limits);
-        settings.Timeout = Math.Min(settings.Timeout, PatienceSeconds);
-        settings.CommandTimeout = PatienceSeconds;
-        settings.Pooling = false;
-        return new(settings.ConnectionString, new SchemaManager(application, topology, limits, NullLogger.Instance));
+        var settings = OperatorConnection.Settings(configuration, application, "check");
+        return new(settings.ConnectionString, new SchemaManager(application, topology, StreamsHosting.PostgresLimits(configuration), NullLogger.Instance));
     }
 
     /// <summary>The results where nothing can be tried.</summary>
     public static async IAsyncEnumerable<CheckResult> NotTried(string reason)
     {
         await Task.CompletedTask;
-        foreach (var name in new[] { PostgresName, TablesName, RightsName })
+        foreach (var name in new[] { PostgresName, TopologyName, TablesName, RightsName })
         {
             yield return CheckResult.NotTried(name, reason);
         }
@@ -63,6 +59,9 @@ internal sealed class PostgresChecks(string connectionString, SchemaManager sche
         }
 
         yield return CheckResult.Ok(PostgresName, $"{Address}: version {report.Version}, database {report.Database}, role {report.Role}");
+        yield return report.Topology.IsCompatible
+            ? CheckResult.Ok(TopologyName, report.Topology.Describe())
+            : CheckResult.Wrong(TopologyName, report.Topology.Describe());
         yield return report.SchemaProblem is { } difference
             ? CheckResult.Wrong(TablesName, difference)
             : CheckResult.Ok(TablesName, report.Missing.Count == 0
@@ -71,18 +70,6 @@ internal sealed class PostgresChecks(string connectionString, SchemaManager sche
         yield return report.RightsProblem is { } missing
             ? CheckResult.Wrong(RightsName, missing)
             : CheckResult.Ok(RightsName, report.Missing.Count == 0 ? "to all tables" : "to create what is missing");
-    }
-
-    private static NpgsqlConnectionStringBuilder Settings(string connectionString, string application, PostgresOptions limits)
-    {
-        try
-        {
-            return PostgresDataSource.Settings(connectionString, application, "check", limits);
-        }
-        catch (Exception e) when (e is ArgumentException or FormatException or KeyNotFoundException)
-        {
-            throw new StreamsConfigurationException($"ConnectionStrings:Postgres cannot be read: {e.Message}");
-        }
     }
 
     private string Address

@@ -4,7 +4,7 @@ namespace Streams.Hosting.Postgres;
 
 /// <summary>A table as it stands in the database.</summary>
 internal sealed record ExistingTable(
-    char Kind, IReadOnlyList<string> Rights, string? PrimaryKeyName, IReadOnlyList<string> PrimaryKey, IReadOnlyList<ExistingColumn> Columns);
+    char Kind, bool MayAlter, IReadOnlyList<string> Rights, string? PrimaryKeyName, IReadOnlyList<string> PrimaryKey, IReadOnlyList<ExistingColumn> Columns);
 
 /// <summary>A column as it stands in the database.</summary>
 internal sealed record ExistingColumn(string Name, string Type, bool Nullable, bool Computed, bool HasDefault, bool AlwaysIdentity);
@@ -34,7 +34,9 @@ internal sealed class DatabaseShape
 
     public ExistingSchema? Schema(string name) => _schemas.GetValueOrDefault(name);
 
-    public ExistingTable? Table(TableDefinition table) => _tables.GetValueOrDefault((table.Schema, table.Name));
+    public ExistingTable? Table(TableDefinition table) => Table(table.Schema, table.Name);
+
+    public ExistingTable? Table(string schema, string name) => _tables.GetValueOrDefault((schema, name));
 
     /// <summary>Looks everything up in one round trip.</summary>
     public static async Task<DatabaseShape> ReadAsync(
@@ -67,7 +69,12 @@ internal sealed class DatabaseShape
         {
             var own = columns[Key(reader)] = [];
             shape._tables.Add(Key(reader), new ExistingTable(
-                reader.GetString(2)[0], reader.GetFieldValue<string[]>(3), reader.IsDBNull(4) ? null : reader.GetString(4), reader.GetFieldValue<string[]>(5), own));
+                reader.GetString(2)[0],
+                reader.GetBoolean(3),
+                reader.GetFieldValue<string[]>(4),
+                reader.IsDBNull(5) ? null : reader.GetString(5),
+                reader.GetFieldValue<string[]>(6),
+                own));
         }
 
         await reader.NextResultAsync(cancellation);

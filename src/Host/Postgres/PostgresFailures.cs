@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using Npgsql;
 using Streams.Hosting.Runtime;
+using Streams.Hosting.Topologies;
 
 namespace Streams.Hosting.Postgres;
 
@@ -28,7 +29,7 @@ internal static class PostgresFailures
         ArgumentNullException.ThrowIfNull(exception);
         return exception switch
         {
-            SchemaMismatchException or MissingRightsException => new(PostgresFailureKind.Fatal, exception.Message),
+            SchemaMismatchException or MissingRightsException or TopologyChangedException => new(PostgresFailureKind.Fatal, exception.Message),
             CommitOutcomeUnknownException => Transient(exception.Message),
             PostgresException e => OfServer(e),
             NpgsqlException { InnerException: PostgresException e } => OfServer(e),

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Streams.Hosting.Topologies;
 
 namespace Streams.Hosting.Postgres;
 
@@ -13,4 +14,7 @@ internal static partial class PostgresLog
 
     [LoggerMessage(302, LogLevel.Debug, "A transaction that was given up could not be rolled back; the server does it when it notices that the connection is gone.")]
     public static partial void RollbackFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(310, LogLevel.Information, "The topology changed: {Change}.")]
+    public static partial void TopologyChanged(ILogger logger, TopologyChange change);
 }

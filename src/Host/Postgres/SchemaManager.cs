@@ -2,6 +2,7 @@ using System.Data;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Streams.Hosting.Runtime;
+using Streams.Hosting.Topologies;
 
 namespace Streams.Hosting.Postgres;
 
@@ -16,10 +17,11 @@ internal sealed class SchemaManager
     private const int OldestVersion = 120_000;
 
     private readonly string _application;
-    private readonly Topology _topology;
     private readonly PostgresOptions _options;
     private readonly ILogger _logger;
+    private readonly IReadOnlyList<TableDefinition> _systemTables;
     private readonly IReadOnlyList<TableDefinition> _tables;
+    private readonly TopologyRecord _record;
 
     public SchemaManager(string application, Topology topology, PostgresOptions options, ILogger logger)
     {
@@ -29,58 +31,76 @@ internal sealed class SchemaManager
         }
 
         _application = application;
-        _topology = topology;
         _options = options;
         _logger = logger;
-        _tables = [.. SystemTables.Of(application), .. topology.Tables.Select(t => TableDefinition.Of(t, application))];
+        _systemTables = SystemTables.Of(application);
+        _tables = [.. _systemTables, .. topology.Tables.Select(t => TableDefinition.Of(t, application))];
         if (_tables.GroupBy(t => t.QuotedName).FirstOrDefault(g => g.Count() > 1) is { } same)
         {
             throw new ArgumentException(
-                $"The table {same.Key} would be two tables at once: one of the topology, and another of it or of the system's own ({string.Join(", ", SystemTables.Of(application).Select(t => t.Name))}). Name the topology's table differently.",
+                $"The table {same.Key} would be two tables at once: one of the topology, and another of it or of the system's own ({string.Join(", ", _systemTables.Select(t => t.Name))}). Name the topology's table differently.",
                 nameof(topology));
         }
+
+        _record = new TopologyRecord(application, topology);
     }
 
+    /// <exception cref="TopologyChangedException">What is stored cannot go on with this topology; the message has the difference and the ways on.</exception>
     /// <exception cref="SchemaMismatchException">A table differs; the message has the statements that would mend it.</exception>
     /// <exception cref="MissingRightsException">The role may not do what is needed; the message has the statements that would allow it.</exception>
     public async Task PrepareAsync(NpgsqlConnection connection, CancellationToken cancellation)
     {
-        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellation);
-        await LockAsync(connection, transaction, cancellation);
+        await using var transaction = await BeginAsync(connection, isLocked: true, cancellation);
         var shape = await DatabaseShape.ReadAsync(connection, transaction, _tables, cancellation);
         CheckServer(shape);
-        if (await CreateMissingAsync(connection, transaction, shape, cancellation))
+        var topology = await _record.CompareAsync(connection, transaction, shape, cancellation);
+        topology.ThrowIfIncompatible();
+        var missing = Missing(shape, topology);
+        var isCreated = await CreateAsync(connection, transaction, shape, missing, cancellation);
+        if (isCreated)
         {
             shape = await DatabaseShape.ReadAsync(connection, transaction, _tables, cancellation);
         }
 
-        CheckTables(shape);
+        CheckTables(shape, _tables);
         CheckRights(shape);
-        await RecordTopologyAsync(connection, transaction, cancellation);
+        await _record.WriteAsync(connection, transaction, topology.ToStore, cancellation);
         await transaction.CommitAsync(cancellation);
+        if (isCreated)
+        {
+            PostgresLog.Created(_logger, missing.ToString());
+        }
+
+        foreach (var change in topology.Difference.Changes)
+        {
+            PostgresLog.TopologyChanged(_logger, change);
+        }
+
         PostgresLog.Prepared(_logger, shape.Version, _application, _tables.Count);
     }
 
     /// <summary>Looks at everything as <see cref="PrepareAsync"/> would, and changes nothing.</summary>
     public async Task<SchemaReport> InspectAsync(NpgsqlConnection connection, CancellationToken cancellation)
     {
-        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellation);
+        await using var transaction = await BeginAsync(connection, isLocked: false, cancellation);
         var shape = await DatabaseShape.ReadAsync(connection, transaction, _tables, cancellation);
+        var topology = await _record.CompareAsync(connection, transaction, shape, cancellation);
+        var missing = Missing(shape, topology);
         return new(
             shape.Version,
             shape.Database,
             shape.Role,
             _tables.Count,
-            [.. _tables.Where(t => shape.Table(t) is null).Select(t => t.QuotedName)],
+            [.. missing.Tables.Select(t => t.QuotedName), .. missing.Columns.Select(c => $"column {Identifiers.Quote(c.Column.Name)} of {c.Table.QuotedName}")],
+            topology.Difference,
             ProblemOf(() =>
             {
                 CheckServer(shape);
-                CheckTables(shape);
+                CheckTables(shape, _tables.Select(missing.Without));
             }),
             ProblemOf(() =>
             {
-                var (schemas, tables) = Missing(shape);
-                CheckMayCreate(shape, schemas, tables);
+                missing.CheckMayCreate(shape);
                 CheckRights(shape);
             }));
 
@@ -98,6 +118,36 @@ internal sealed class SchemaManager
         }
     }
 
+    /// <summary>Compares the topology with the one that was applied, and changes nothing.</summary>
+    public async Task<TopologyDifference> CompareAsync(NpgsqlConnection connection, CancellationToken cancellation)
+    {
+        await using var transaction = await BeginAsync(connection, isLocked: false, cancellation);
+        var shape = await DatabaseShape.ReadAsync(connection, transaction, _tables, cancellation);
+        return (await _record.CompareAsync(connection, transaction, shape, cancellation)).Difference;
+    }
+
+    /// <summary>Stores the topology as the one that was applied, and touches nothing else.</summary>
+    /// <returns>What was accepted.</returns>
+    /// <exception cref="SchemaMismatchException">There is nothing to accept yet.</exception>
+    /// <exception cref="MissingRightsException">The role may not write there.</exception>
+    public async Task<TopologyDifference> AcceptAsync(NpgsqlConnection connection, CancellationToken cancellation)
+    {
+        await using var transaction = await BeginAsync(connection, isLocked: true, cancellation);
+        var shape = await DatabaseShape.ReadAsync(connection, transaction, _tables, cancellation);
+        var table = _systemTables.Single(t => t.Name == SystemTables.Topology);
+        if (shape.Table(table) is null)
+        {
+            throw new SchemaMismatchException($"There is nothing to accept: the table {table} does not exist yet. The first node that starts applies its topology.");
+        }
+
+        CheckTables(shape, [table]);
+        CheckRights(shape, [table]);
+        var topology = await _record.CompareAsync(connection, transaction, shape, cancellation);
+        await _record.WriteAsync(connection, transaction, topology.ToStore, cancellation);
+        await transaction.CommitAsync(cancellation);
+        return topology.Difference;
+    }
+
     private static void CheckServer(DatabaseShape shape)
     {
         if (shape.VersionNumber < OldestVersion)
@@ -112,30 +162,31 @@ internal sealed class SchemaManager
         }
     }
 
-    /// <summary>In a fixed order: another application may share a schema with this one.</summary>
-    private async Task LockAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellation)
+    /// <summary>Begins with the limits. The locks are taken in a fixed order: another application may share a schema with this one.</summary>
+    private async Task<NpgsqlTransaction> BeginAsync(NpgsqlConnection connection, bool isLocked, CancellationToken cancellation)
     {
+        var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellation);
         await using var batch = new NpgsqlBatch(connection, transaction);
         batch.BatchCommands.Add(Limits.Command(_options));
-        foreach (var schema in _tables.Select(t => t.Schema).Distinct().Order(StringComparer.Ordinal))
+        foreach (var schema in _tables.Select(t => t.Schema).Distinct().Order(StringComparer.Ordinal).Where(_ => isLocked))
         {
             batch.BatchCommands.Add(new(SchemaSql.Lock) { Parameters = { new NpgsqlParameter<string> { TypedValue = schema } } });
         }
 
         await batch.ExecuteNonQueryAsync(cancellation);
+        return transaction;
     }
 
-    private async Task<bool> CreateMissingAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, DatabaseShape shape, CancellationToken cancellation)
+    private static async Task<bool> CreateAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, DatabaseShape shape, MissingObjects missing, CancellationToken cancellation)
     {
-        var (schemas, tables) = Missing(shape);
-        var statements = Statements(schemas, tables);
-        if (statements.Length == 0)
+        var statements = missing.Statements;
+        if (statements.Count == 0)
         {
             return false;
         }
 
-        CheckMayCreate(shape, schemas, tables);
+        missing.CheckMayCreate(shape);
         await using var batch = new NpgsqlBatch(connection, transaction);
         foreach (var statement in statements)
         {
@@ -143,47 +194,16 @@ internal sealed class SchemaManager
         }
 
         await batch.ExecuteNonQueryAsync(cancellation);
-        PostgresLog.Created(_logger, string.Join(", ", schemas.Select(s => $"schema {Identifiers.Quote(s)}").Concat(tables.Select(t => $"table {t}"))));
         return true;
     }
 
-    private (List<string> Schemas, List<TableDefinition> Tables) Missing(DatabaseShape shape) => (
-        _tables.Select(t => t.Schema).Distinct().Where(s => shape.Schema(s) is null).ToList(),
-        _tables.Where(t => shape.Table(t) is null).ToList());
-
-    private static string[] Statements(List<string> schemas, List<TableDefinition> tables) =>
-        [.. schemas.Select(SchemaSql.CreateSchema), .. tables.Select(SchemaSql.CreateTable)];
-
-    private static void CheckMayCreate(DatabaseShape shape, List<string> schemas, List<TableDefinition> tables)
-    {
-        var grants = new List<string>();
-        if (schemas.Count > 0 && !shape.MayCreateSchemas)
-        {
-            grants.Add(SchemaSql.Grant(["CREATE"], $"DATABASE {Identifiers.Quote(shape.Database)}", shape.Role));
-        }
-
-        foreach (var schema in tables.Select(t => t.Schema).Distinct())
-        {
-            if (shape.Schema(schema) is { } existing && !(existing.MayUse && existing.MayCreate))
-            {
-                grants.Add(SchemaSql.Grant(["USAGE", "CREATE"], $"SCHEMA {Identifiers.Quote(schema)}", shape.Role));
-            }
-        }
-
-        if (grants.Count > 0)
-        {
-            throw new MissingRightsException(
-                $"In the database {Identifiers.Quote(shape.Database)} the role {Identifiers.Quote(shape.Role)} may not create what is missing. Either allow it:\n"
-                + $"{string.Join('\n', grants)}\n"
-                + "or let an administrator create it, and grant the rights with docs/postgres-role.sql:\n"
-                + string.Join('\n', Statements(schemas, tables).Select(s => $"{s};")));
-        }
-    }
+    private MissingObjects Missing(DatabaseShape shape, TopologyComparison topology) =>
+        MissingObjects.Of(shape, _tables, (table, column) => _systemTables.Contains(table) || topology.AddsColumn(table.Schema, table.Name, column.Name));
 
     /// <summary>Those tables that exist.</summary>
-    private void CheckTables(DatabaseShape shape)
+    private static void CheckTables(DatabaseShape shape, IEnumerable<TableDefinition> tables)
     {
-        var differences = _tables
+        var differences = tables
             .SelectMany(table => shape.Table(table) is { } existing ? SchemaComparer.Compare(table, existing) : [])
             .ToList();
         if (differences.Count > 0)
@@ -193,15 +213,17 @@ internal sealed class SchemaManager
     }
 
     /// <summary>To those schemas and tables that exist.</summary>
-    private void CheckRights(DatabaseShape shape)
+    private void CheckRights(DatabaseShape shape) => CheckRights(shape, _tables);
+
+    private static void CheckRights(DatabaseShape shape, IReadOnlyList<TableDefinition> tables)
     {
         var grants = new List<string>();
-        foreach (var schema in _tables.Select(t => t.Schema).Distinct().Where(s => shape.Schema(s) is { MayUse: false }))
+        foreach (var schema in tables.Select(t => t.Schema).Distinct().Where(s => shape.Schema(s) is { MayUse: false }))
         {
             grants.Add(SchemaSql.Grant(["USAGE"], $"SCHEMA {Identifiers.Quote(schema)}", shape.Role));
         }
 
-        foreach (var table in _tables)
+        foreach (var table in tables)
         {
             var missing = shape.Table(table) is { } existing ? table.Rights.Except(existing.Rights).ToList() : [];
             if (missing.Count > 0)
@@ -215,18 +237,5 @@ internal sealed class SchemaManager
             throw new MissingRightsException(
                 $"In the database {Identifiers.Quote(shape.Database)} the role {Identifiers.Quote(shape.Role)} lacks rights. These statements, run by the owner of the tables, grant them:\n{string.Join('\n', grants)}");
         }
-    }
-
-    private async Task RecordTopologyAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellation)
-    {
-        await using var command = new NpgsqlCommand(new Sql(_application).RecordTopology, connection, transaction)
-        {
-            Parameters =
-            {
-                new NpgsqlParameter<string> { TypedValue = PostgresTexts.Clean(_topology.Describe()) },
-                TopologyRecord.Tables(_topology),
-            },
-        };
-        await command.ExecuteNonQueryAsync(cancellation);
     }
 }

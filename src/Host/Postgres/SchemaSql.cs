@@ -22,7 +22,7 @@ internal static class SchemaSql
     /// <summary>$1 schemas, $2 tables.</summary>
     public const string Tables =
         """
-        SELECT n.nspname::text, c.relname::text, c.relkind::text,
+        SELECT n.nspname::text, c.relname::text, c.relkind::text, pg_has_role(c.relowner, 'USAGE'),
             array_remove(ARRAY[
                 CASE WHEN has_table_privilege(c.oid, 'SELECT') THEN 'SELECT' END,
                 CASE WHEN has_table_privilege(c.oid, 'INSERT') THEN 'INSERT' END,
@@ -51,11 +51,13 @@ internal static class SchemaSql
         ORDER BY a.attnum
         """;
 
-    public static string CreateSchema(string schema) => $"CREATE SCHEMA IF NOT EXISTS {Identifiers.Quote(schema)}";
+    public static string CreateSchema(string schema) => $"CREATE SCHEMA IF NOT EXISTS {Identifiers.Quote(schema)};";
 
     public static string CreateTable(TableDefinition table) =>
         $"CREATE TABLE IF NOT EXISTS {table.QuotedName} ({string.Join(", ", table.Columns.Select(Declaration))}{PrimaryKeyOf(table)})"
-        + (table.Storage is { } storage ? $" WITH ({storage})" : "");
+        + (table.Storage is { } storage ? $" WITH ({storage});" : ";");
+
+    public static string SetOwner(TableDefinition table, string role) => $"ALTER TABLE {table.QuotedName} OWNER TO {Identifiers.Quote(role)};";
 
     public static string Grant(IEnumerable<string> rights, string on, string role) =>
         $"GRANT {string.Join(", ", rights)} ON {on} TO {Identifiers.Quote(role)};";

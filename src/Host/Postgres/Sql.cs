@@ -93,7 +93,9 @@ internal sealed class Sql(string application)
         ON CONFLICT DO NOTHING
         """;
 
-    /// <summary>$1 description, $2 tables as JSON.</summary>
+    public string ReadTopology => $"SELECT tables::text, applied_at, now() FROM {_topology} WHERE id = 1";
+
+    /// <summary>$1 description, $2 the document as JSON.</summary>
     public string RecordTopology =>
         $"""
         INSERT INTO {_topology} AS t (id, description, tables, applied_at) VALUES (1, $1, $2, now())

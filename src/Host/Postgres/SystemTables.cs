@@ -58,6 +58,7 @@ internal static class SystemTables
             ],
             ["name"],
             ["SELECT", "INSERT", "UPDATE", "DELETE"]),
+        // What was applied last: for people its description, for the comparison at the next start a document, in the column "tables".
         new(
             application,
             Topology,

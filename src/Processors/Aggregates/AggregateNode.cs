@@ -22,6 +22,7 @@ internal sealed class AggregateNode<TKey, TValue, TGroup>(GroupedStream<TKey, TV
         {
             Schema = Schema,
             ChangelogTopic = ChangelogTopic,
+            Windows = grouped.Windows,
         };
 
     public override IEnumerable<string> Problems =>
@@ -32,7 +33,7 @@ internal sealed class AggregateNode<TKey, TValue, TGroup>(GroupedStream<TKey, TV
     ];
 
     private IEnumerable<Column> WindowColumns =>
-        grouped.Windows is null ? [] : [new Column("window_start", ColumnType.Timestamp, Merge: MergeRule.Key)];
+        grouped.Windows is null ? [] : [new Column(TumblingWindows.StartColumn, ColumnType.Timestamp, Merge: MergeRule.Key)];
 
     public AggregateChanges CreateChanges() =>
         new DeltaMap<TGroup, TValue>(new AggregateShape<TGroup, TValue>(Table!, grouped.Windows is not null, _key, Columns));

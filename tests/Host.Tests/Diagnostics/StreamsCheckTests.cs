@@ -70,7 +70,7 @@ public sealed class StreamsCheckTests(TestPostgres postgres, TestKafka kafka)
 
         Assert.All(results.Values, r => Assert.True(r.Outcome == CheckOutcome.Ok, $"{r.Name}: {r.Message}"));
         Assert.Equal(
-            ["configuration", "Kafka", $"topic {_input}", $"topic {_output}", "consumer group", "transactions", "PostgreSQL", "tables", "rights"],
+            ["configuration", "Kafka", $"topic {_input}", $"topic {_output}", "consumer group", "transactions", "PostgreSQL", "applied topology", "tables", "rights"],
             results.Keys);
         Assert.Equal("input, 3 partitions, may be read", results[$"topic {_input}"].Message);
         Assert.StartsWith($"the node will create \"{_application}\".\"partitions\"", results["tables"].Message, StringComparison.Ordinal);
@@ -101,7 +101,7 @@ public sealed class StreamsCheckTests(TestPostgres postgres, TestKafka kafka)
         AssertWrong("Reaching Kafka at 127.0.0.1:1 failed: ", results["Kafka"]);
         AssertWrong("Is Kafka running there? ConnectionStrings:Kafka says where it is", results["Kafka"]);
         AssertWrong("127.0.0.1:1: No connection to PostgreSQL: ", results["PostgreSQL"]);
-        string[] others = [$"topic {_input}", $"topic {_output}", "consumer group", "tables", "rights"];
+        string[] others = [$"topic {_input}", $"topic {_output}", "consumer group", "applied topology", "tables", "rights"];
         Assert.All(others, name => Assert.Equal(CheckOutcome.NotTried, results[name].Outcome));
     }
 

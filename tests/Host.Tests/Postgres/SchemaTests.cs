@@ -62,7 +62,7 @@ public sealed class SchemaTests(TestPostgres postgres)
         Assert.Equal(Clicks.Topology().Describe(), await harness.ScalarAsync<string>("SELECT description FROM clickstream.topology"));
         Assert.Equal(
             ["(errors,Append)", "(error_counts,Aggregate)"],
-            await harness.RowsAsync("SELECT t->>'name', t->>'kind' FROM clickstream.topology, jsonb_array_elements(tables) AS t"));
+            await harness.RowsAsync("SELECT t->>'name', t->>'kind' FROM clickstream.topology, jsonb_array_elements(tables->'tables') AS t"));
     }
 
     [Fact]
