@@ -223,6 +223,9 @@ internal sealed class KafkaSettings
         properties.Default("reconnect.backoff.max.ms", "2000");
         properties.Default("log.connection.close", "false");
 
+        // Added partitions are noticed at the next look; librdkafka would look every five minutes.
+        properties.Default("topic.metadata.refresh.interval.ms", "30000");
+
         // From 2.11 on, a client whose brokers are all away forgets them and begins with the bootstrap servers again, without any
         // pause: some thirty failed connections a second. What waits for a forgotten broker then waits forever, such as the
         // offsets of a transaction. Without it the brokers it knows are tried again all the same.

@@ -9,6 +9,12 @@ internal static class PostgresDataSource
     /// <summary>Every statement of the store, with room for tables: both forms of a merge, copies aside.</summary>
     private const int MaxPreparedStatements = 128;
 
+    /// <summary>
+    /// The committer's, the one that takes partitions over and the heartbeat's may be open at once; the rest is for connections that the
+    /// server has not yet noticed to be broken.
+    /// </summary>
+    private const int MaxPoolSize = 5;
+
     /// <param name="connectionString">The user's <c>ConnectionStrings:Postgres</c>.</param>
     /// <param name="application">The application's id.</param>
     /// <param name="node">This node's name; both show in <c>pg_stat_activity.application_name</c>.</param>
@@ -33,6 +39,7 @@ internal static class PostgresDataSource
         var given = settings.Keys.Cast<string>().ToHashSet(StringComparer.OrdinalIgnoreCase);
 
         Default("Application Name", $"streams/{application}/{node}");
+        Default("Maximum Pool Size", MaxPoolSize);
         Default("Command Timeout", Seconds(options.StatementTimeout + options.AnswerMargin));
         Default("Include Failed Batched Command", true);
 

@@ -18,6 +18,7 @@ public sealed class DataSourceTests(TestPostgres postgres)
         Assert.Equal("streams/clickstream/node-1", settings.ApplicationName);
         Assert.Equal(35, settings.CommandTimeout);
         Assert.Equal(128, settings.MaxAutoPrepare);
+        Assert.Equal(5, settings.MaxPoolSize);
         Assert.True(settings.TcpKeepAlive);
         Assert.True(settings.NoResetOnClose);
         Assert.True(settings.IncludeFailedBatchedCommand);
@@ -26,10 +27,11 @@ public sealed class DataSourceTests(TestPostgres postgres)
     [Fact]
     public void what_the_connection_string_says_stands()
     {
-        var settings = Settings("Host=db;ApplicationName=mine;Command Timeout=7;Max Auto Prepare=3;TCP Keepalive=false;No Reset On Close=false");
+        var settings = Settings("Host=db;ApplicationName=mine;Command Timeout=7;Max Auto Prepare=3;Maximum Pool Size=9;TCP Keepalive=false;No Reset On Close=false");
         Assert.Equal("mine", settings.ApplicationName);
         Assert.Equal(7, settings.CommandTimeout);
         Assert.Equal(3, settings.MaxAutoPrepare);
+        Assert.Equal(9, settings.MaxPoolSize);
         Assert.False(settings.TcpKeepAlive);
         Assert.False(settings.NoResetOnClose);
     }
