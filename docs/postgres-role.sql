@@ -1,5 +1,6 @@
 -- Makes a role that can run a node, with no more rights than that takes: it reads and writes rows of the application's
--- tables. It cannot create, change or drop anything, remove rows, or see other schemas.
+-- tables. It cannot create, change or drop anything, remove results or dead letters, or see other schemas. Commands that people run
+-- beside the nodes have a role of their own: docs/postgres-operator-role.sql.
 --
 -- The schema and its tables must exist. A node that may create them makes them at its start, so an administrator can run
 -- one once (and again after a new version declared new tables), or run the statements that a node without the

@@ -16,13 +16,13 @@ public sealed class RightsTests(TestPostgres postgres)
         new NpgsqlConnectionStringBuilder(harness.ConnectionString) { Username = role, Password = "secret" }.ConnectionString;
 
     /// <summary>Runs the script as its head says, with psql.</summary>
-    private static void MakeRole(StoreHarness harness, string role, string schema = StoreHarness.Application)
+    private static void MakeRole(StoreHarness harness, string role, string schema = StoreHarness.Application, string script = "postgres-role.sql")
     {
         var connection = new NpgsqlConnectionStringBuilder(harness.ConnectionString);
         var result = Command.Run(Path.Combine(PostgresBinaries.Find((string?)null, null, "").Folder, "psql"),
         [
             "-d", $"postgresql://{connection.Username}:{connection.Password}@127.0.0.1:{connection.Port}/{connection.Database}",
-            "-v", $"schema={schema}", "-v", $"role={role}", "-v", "password=secret", "-f", Path.Combine(Repository.Root, "docs", "postgres-role.sql"),
+            "-v", $"schema={schema}", "-v", $"role={role}", "-v", "password=secret", "-f", Path.Combine(Repository.Root, "docs", script),
         ]);
         Assert.True(result.ExitCode == 0, result.Output);
     }
@@ -57,13 +57,59 @@ public sealed class RightsTests(TestPostgres postgres)
         await CommitOneAsync(store, Topology);
 
         await harness.ExecuteAsync("CREATE SCHEMA secrets; CREATE TABLE secrets.salaries (n int)");
-        await using var connections = NpgsqlDataSource.Create(As(harness, role));
         var schema = Identifiers.Quote(application);
-        foreach (var forbidden in new[]
+        await RefusedAsync(
+            As(harness, role),
+            $"DELETE FROM {schema}.errors", $"DELETE FROM {schema}.dead_letters", $"DELETE FROM {schema}.partitions", $"DELETE FROM {schema}.topology",
+            $"TRUNCATE {schema}.errors", $"DROP TABLE {schema}.errors", $"ALTER TABLE {schema}.errors ADD COLUMN x int",
+            $"CREATE TABLE {schema}.x (n int)", "CREATE SCHEMA x", "SELECT * FROM secrets.salaries", "CREATE ROLE another");
+    }
+
+    [Theory]
+    [InlineData("clickstream")]
+    [InlineData("My \"App's\"")]
+    public async Task the_documented_operators_role_does_what_commands_do_and_cannot_write_results(string application)
+    {
+        var role = $"{application} operator";
+        await using var harness = await StoreHarness.StartEmptyAsync(postgres, Topology);
+        var store = harness.Open(application: application);
+        await store.PrepareAsync(Cancel);
+        await CommitOneAsync(store, Topology);
+        MakeRole(harness, role, application, "postgres-operator-role.sql");
+        MakeRole(harness, role, application, "postgres-operator-role.sql");
+        var schema = Identifiers.Quote(application);
+        await harness.ExecuteAsync($"UPDATE {schema}.topology SET tables = jsonb_set(tables, '{{tables,1,windows,size}}', '\"01:00:00\"')");
+
+        await using (var connection = new NpgsqlConnection(As(harness, role)))
         {
-            $"DELETE FROM {schema}.errors", $"TRUNCATE {schema}.errors", $"DROP TABLE {schema}.errors", $"ALTER TABLE {schema}.errors ADD COLUMN x int",
-            $"CREATE TABLE {schema}.x (n int)", "CREATE SCHEMA x", "SELECT * FROM secrets.salaries", "CREATE ROLE another",
+            await connection.OpenAsync(Cancel);
+            var manager = new SchemaManager(application, Topology, new PostgresOptions(), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+            Assert.False((await manager.CompareAsync(connection, Cancel)).IsCompatible);
+            await manager.AcceptAsync(connection, Cancel);
+            Assert.Empty((await manager.CompareAsync(connection, Cancel)).Changes);
+        }
+
+        await using var connections = NpgsqlDataSource.Create(As(harness, role));
+        foreach (var allowed in new[]
+        {
+            $"SELECT * FROM {schema}.errors", $"SELECT * FROM {schema}.nodes", $"UPDATE {schema}.partitions SET next_offset = 7", $"UPDATE {schema}.dead_letters SET attempts = attempts + 1",
+            $"DELETE FROM {schema}.dead_letters",
         })
+        {
+            await using var command = connections.CreateCommand(allowed);
+            await command.ExecuteNonQueryAsync(Cancel);
+        }
+
+        await RefusedAsync(
+            As(harness, role),
+            $"DELETE FROM {schema}.errors", $"UPDATE {schema}.errors SET status = 1", $"UPDATE {schema}.error_counts SET n = 0", $"INSERT INTO {schema}.dead_letters DEFAULT VALUES",
+            $"DELETE FROM {schema}.partitions", $"DELETE FROM {schema}.topology", $"DROP TABLE {schema}.errors", $"CREATE TABLE {schema}.x (n int)");
+    }
+
+    private static async Task RefusedAsync(string connectionString, params string[] statements)
+    {
+        await using var connections = NpgsqlDataSource.Create(connectionString);
+        foreach (var forbidden in statements)
         {
             await using var command = connections.CreateCommand(forbidden);
             var refused = await Assert.ThrowsAsync<PostgresException>(() => command.ExecuteNonQueryAsync(Cancel));
