@@ -17,7 +17,13 @@ public sealed class TestPostgres : IAsyncLifetime
     public EmbeddedPostgres Server { get; private set; } = null!;
 
     /// <summary>A server of one test's own, which it may stop, restart and kill.</summary>
-    public static Task<EmbeddedPostgres> StartOwnAsync(CancellationToken cancel = default) => EmbeddedPostgres.StartAsync(Options, cancel);
+    /// <param name="cancel">Ends the start.</param>
+    /// <param name="settings">Settings of its own, as in <c>postgresql.conf</c>.</param>
+    public static Task<EmbeddedPostgres> StartOwnAsync(CancellationToken cancel = default, params (string Name, string Value)[] settings)
+    {
+        EmbeddedPostgresOptions options = Options;
+        return EmbeddedPostgres.StartAsync(options with { Settings = options.Settings.Concat(settings.Select(s => KeyValuePair.Create(s.Name, s.Value))).ToDictionary() }, cancel);
+    }
 
     /// <inheritdoc/>
     public async ValueTask InitializeAsync() => Server = await EmbeddedPostgres.StartAsync(Options);
