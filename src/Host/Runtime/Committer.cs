@@ -28,6 +28,7 @@ internal sealed class Committer(
     IStateStore store,
     NodeHealth health,
     NodeMetrics metrics,
+    Circuit circuit,
     NodeSurroundings surroundings,
     Action<IReadOnlyList<OwnedTask>> committed,
     ILogger<Committer> logger) : Actor<CommitterMessage>
@@ -126,6 +127,7 @@ internal sealed class Committer(
         {
             Interlocked.Exchange(ref _cycleStarted, 0);
             _isRetrying = false;
+            circuit.Succeeded();
         }
     }
 
@@ -294,6 +296,7 @@ internal sealed class Committer(
         }
 
         _isRetrying = true;
+        circuit.Failed();
         var dependency = error is Kafka.KafkaFailureException or LogOutcomeUnknownException ? Dependency.Kafka : Dependency.Postgres;
         if (!health.IsDown(dependency))
         {

@@ -17,6 +17,7 @@ internal sealed class ConsumerLoop : IDisposable
     private readonly IRecordReader _reader;
     private readonly Partitions _partitions;
     private readonly long _mailboxBytes;
+    private readonly Circuit _circuit;
     private readonly NodeSurroundings _surroundings;
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -26,11 +27,12 @@ internal sealed class ConsumerLoop : IDisposable
     private volatile bool _anyPaused;
     private bool _isStarted;
 
-    public ConsumerLoop(IRecordReader reader, Partitions partitions, long mailboxBytes, NodeSurroundings surroundings)
+    public ConsumerLoop(IRecordReader reader, Partitions partitions, long mailboxBytes, Circuit circuit, NodeSurroundings surroundings)
     {
         _reader = reader;
         _partitions = partitions;
         _mailboxBytes = mailboxBytes;
+        _circuit = circuit;
         _surroundings = surroundings;
     }
 
@@ -90,6 +92,7 @@ internal sealed class ConsumerLoop : IDisposable
                 _reader.Poll(_pollTimeout, batches);
                 Deliver(batches);
                 WaitForRoom();
+                HoldWhileOpen();
                 ResumePaused();
                 StartTasks();
             }
@@ -149,13 +152,25 @@ internal sealed class ConsumerLoop : IDisposable
             }
         }
 
-        OwnedTask[] stuck = [.. _full.Where(t => IsFull(t) && !t.IsPaused && !t.IsAbandoned)];
+        Pause([.. _full.Where(t => IsFull(t) && !t.IsPaused && !t.IsAbandoned)]);
         _full.Clear();
-        if (stuck.Length > 0)
+    }
+
+    private void HoldWhileOpen()
+    {
+        if (_circuit.IsOpen)
+        {
+            Pause([.. _partitions.Running.Where(t => !t.IsPaused)]);
+        }
+    }
+
+    private void Pause(OwnedTask[] tasks)
+    {
+        if (tasks.Length > 0)
         {
             _anyPaused = true;
-            _reader.Pause([.. stuck.Select(t => t.Partition)]);
-            foreach (var task in stuck)
+            _reader.Pause([.. tasks.Select(t => t.Partition)]);
+            foreach (var task in tasks)
             {
                 task.IsPaused = true;
             }
@@ -164,7 +179,7 @@ internal sealed class ConsumerLoop : IDisposable
 
     private void ResumePaused()
     {
-        if (!_anyPaused)
+        if (!_anyPaused || _circuit.IsOpen)
         {
             return;
         }

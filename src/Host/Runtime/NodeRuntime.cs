@@ -232,9 +232,10 @@ internal sealed class NodeRuntime
         parts.Partitions = partitions;
         parts.Reader = _log.CreateReader(partitions, failure => OnKafkaFailure(parts, failure));
         parts.Writer = _log.CreateWriter(parts.Reader, failure => OnKafkaFailure(parts, failure));
-        parts.Loop = new ConsumerLoop(parts.Reader, partitions, _options.MailboxBytes, _surroundings);
+        var circuit = new Circuit(_loggers.CreateLogger<Circuit>());
+        parts.Loop = new ConsumerLoop(parts.Reader, partitions, _options.MailboxBytes, circuit, _surroundings);
         var cycle = new CommitCycle(_store, parts.Writer, _surroundings.Time);
-        var committer = new Committer(partitions, cycle, _store, _health, _metrics, _surroundings, parts.Committed, _loggers.CreateLogger<Committer>());
+        var committer = new Committer(partitions, cycle, _store, _health, _metrics, circuit, _surroundings, parts.Committed, _loggers.CreateLogger<Committer>());
         parts.Committer = _surroundings.Actors.Spawn("committer", committer, Fail);
         parts.IsRetrying = () => committer.IsRetrying;
         parts.IsHeldUp = () => committer.IsHeldUp;

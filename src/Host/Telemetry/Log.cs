@@ -49,6 +49,12 @@ internal static partial class Log
     [LoggerMessage(15, LogLevel.Critical, "{Reason}")]
     public static partial void PartitionStranded(this ILogger logger, string reason);
 
+    [LoggerMessage(16, LogLevel.Warning, "Commits have failed {Count} times in a row: reading pauses until one succeeds.")]
+    public static partial void ReadingPauses(this ILogger logger, int count);
+
+    [LoggerMessage(17, LogLevel.Information, "Commits succeed again: reading goes on.")]
+    public static partial void ReadingGoesOn(this ILogger logger);
+
     [LoggerMessage(13, LogLevel.Debug, "Committed {Records} records of {Tasks} tasks in {Milliseconds} ms.")]
     public static partial void Committed(this ILogger logger, long records, int tasks, double milliseconds);
 }
