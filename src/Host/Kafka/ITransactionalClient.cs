@@ -38,6 +38,10 @@ internal interface ITransactionalProducer : IDisposable
 
     void Send(OutputBuffer records, CancellationToken cancellation);
 
+    /// <summary>
+    /// Adds offsets to the transaction, and gives the records sent so far a moment to arrive. That they have not, or cannot,
+    /// shows at the commit.
+    /// </summary>
     Task SendOffsetsAsync(IReadOnlyCollection<PartitionOffset> offsets, IGroupMembership member, TimeSpan timeout);
 
     Task CommitAsync(TimeSpan timeout);

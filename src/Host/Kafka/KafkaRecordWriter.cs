@@ -28,9 +28,9 @@ internal sealed class KafkaRecordWriter(KafkaSettings settings, string clientId,
 
     public bool IsTransactional => false;
 
-    /// <summary>Blocks a thread while it waits; one per node.</summary>
-    public Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) =>
-        _producer is null ? Task.CompletedTask : Task.Run(() => Try(producer => producer.Flush(_flushTimeout, cancellation)), cancellation);
+    public Task SettleAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) => FlushAsync(cancellation);
+
+    public Task CompleteAsync(CancellationToken cancellation) => FlushAsync(cancellation);
 
     /// <summary>What was sent stays sent: at least once.</summary>
     public Task AbandonAsync() => Task.CompletedTask;
@@ -39,6 +39,10 @@ internal sealed class KafkaRecordWriter(KafkaSettings settings, string clientId,
         Task.FromResult(false);
 
     public void Dispose() => _producer?.Dispose();
+
+    /// <summary>Blocks a thread while it waits; one per node.</summary>
+    private Task FlushAsync(CancellationToken cancellation) =>
+        _producer is null ? Task.CompletedTask : Task.Run(() => Try(producer => producer.Flush(_flushTimeout, cancellation)), cancellation);
 
     private void Try(Action<KafkaProducer> work)
     {

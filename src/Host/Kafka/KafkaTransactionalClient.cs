@@ -18,6 +18,9 @@ internal sealed class KafkaTransactionalClient(
 
     private sealed class Producer(KafkaProducer producer) : ITransactionalProducer
     {
+        /// <summary>Records that take longer are waited for by the commit.</summary>
+        private static readonly TimeSpan _deliveryPatience = TimeSpan.FromSeconds(1);
+
         private readonly KafkaTransactions _transactions = producer.Transactions!;
 
         public Task InitializeAsync(TimeSpan timeout) => Task.Run(() => _transactions.Initialize(timeout));
@@ -27,7 +30,11 @@ internal sealed class KafkaTransactionalClient(
         public void Send(OutputBuffer records, CancellationToken cancellation) => producer.Send(records, 0, records.Count, cancellation);
 
         public Task SendOffsetsAsync(IReadOnlyCollection<PartitionOffset> offsets, IGroupMembership member, TimeSpan timeout) =>
-            Task.Run(() => _transactions.SendOffsets(offsets, (GroupMetadata)member, timeout));
+            Task.Run(() =>
+            {
+                _transactions.SendOffsets(offsets, (GroupMetadata)member, timeout);
+                _transactions.AwaitDelivery(_deliveryPatience);
+            });
 
         public Task CommitAsync(TimeSpan timeout) => Task.Run(() => _transactions.Commit(timeout));
 

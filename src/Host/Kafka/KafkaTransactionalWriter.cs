@@ -58,11 +58,15 @@ internal sealed class KafkaTransactionalWriter(ITransactionalClient client, Time
     /// offset committed by the consumer could arrive after a later transaction's, and move the group back; the next owner
     /// would then repeat records that are there already.
     /// </summary>
-    public async Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation)
+    public async Task SettleAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation)
     {
         PartitionOffset[] offsets = [.. inputs.Select(PositionMetadata.ToOffset)];
         var member = _member!;
         await TryAsync(producer => producer.SendOffsetsAsync(offsets, member, _timeout));
+    }
+
+    public async Task CompleteAsync(CancellationToken cancellation)
+    {
         try
         {
             await TryAsync(producer => producer.CommitAsync(_timeout));

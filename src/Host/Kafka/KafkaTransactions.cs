@@ -57,6 +57,12 @@ internal sealed unsafe class KafkaTransactions
         Try("Sending offsets to the transaction", timeout, ms => NativeMethods.rd_kafka_send_offsets_to_transaction(Rk, pointer, member, ms));
     }
 
+    /// <summary>
+    /// Gives the records sent so far time to arrive, and sends them without waiting for more. That they have not, or cannot,
+    /// shows at the commit.
+    /// </summary>
+    public void AwaitDelivery(TimeSpan patience) => NativeMethods.rd_kafka_flush(Rk, KafkaConsumer.Milliseconds(patience));
+
     /// <summary>Waits until all its records have arrived, and commits the transaction.</summary>
     public void Commit(TimeSpan timeout)
     {

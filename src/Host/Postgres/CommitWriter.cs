@@ -5,12 +5,12 @@ using Streams.Processors;
 namespace Streams.Hosting.Postgres;
 
 /// <summary>
-/// What one commit cycle writes, and in which order: the fence, rows appended, rows merged, dead letters. Partitions, tables
+/// What one commit cycle writes, and in which order: the fence, dead letters, rows appended, rows merged. Partitions, tables
 /// and keys are each taken in one fixed order, so that nodes cannot deadlock.
 /// </summary>
 /// <remarks>
-/// Two round trips at most besides the copies: rows that nodes share (aggregates) are merged last, so that their locks are held for the
-/// shortest time; without rows to append, the fence and everything else go in one batch.
+/// Two round trips at most besides the copies: rows that nodes share are merged last, so that their locks are held for the
+/// shortest time; without rows to append, and without anything to wait for, the fence and everything else go in one batch.
 /// </remarks>
 internal sealed class CommitWriter : IDisposable
 {
@@ -46,26 +46,63 @@ internal sealed class CommitWriter : IDisposable
     public IReadOnlyList<RowBuffer> Totals => _totals;
 
     /// <exception cref="FencedException">Another node took some of the partitions; roll back.</exception>
-    public async Task WriteAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellation)
+    public async Task WriteAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, Func<CancellationToken, Task>? beforeMerge, CancellationToken cancellation)
     {
-        await using var fence = new NpgsqlBatch(connection, transaction);
-        fence.BatchCommands.Add(Limits.Command(_options));
-        fence.BatchCommands.Add(Fence.Move(_sql, _tasks, _node));
-        if (_appends.Count == 0)
+        var mergesAtOnce = _appends.Count == 0 && beforeMerge is null;
+        await FenceAsync(connection, transaction, mergesAtOnce ? _upserts : [], cancellation);
+        foreach (var (target, rows) in _appends)
         {
-            AddMerges(fence);
+            await RowCopier.CopyAsync(connection, target.Copy, rows, cancellation);
+        }
+
+        if (mergesAtOnce || _upserts.Count == 0)
+        {
+            return;
+        }
+
+        if (beforeMerge is not null)
+        {
+            await beforeMerge(cancellation);
+        }
+
+        await using var merges = new NpgsqlBatch(connection, transaction);
+        AddMerges(merges, _upserts);
+        await using var answers = await merges.ExecuteReaderAsync(cancellation);
+        await ReadTotalsAsync(_upserts, answers, cancellation);
+    }
+
+    public void Dispose()
+    {
+        foreach (var upsert in _upserts)
+        {
+            upsert.Dispose();
+        }
+    }
+
+    /// <summary>The first round trip: the limits, the fence, dead letters, and merges that need not wait for anything.</summary>
+    private async Task FenceAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<UpsertWriter> upserts, CancellationToken cancellation)
+    {
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        batch.BatchCommands.Add(Limits.Command(_options));
+        batch.BatchCommands.Add(Fence.Move(_sql, _tasks, _node));
+        AddMerges(batch, upserts);
+        foreach (var command in DeadLetterWriter.Commands(_sql, _tasks.SelectMany(t => t.Changes.DeadLetters)))
+        {
+            batch.BatchCommands.Add(command);
         }
 
         FencedException? fenced = null;
         try
         {
-            await using var answers = await fence.ExecuteReaderAsync(cancellation);
+            await using var answers = await batch.ExecuteReaderAsync(cancellation);
             await answers.NextResultAsync(cancellation);
             fenced = await Fence.CheckAsync(answers, _tasks, cancellation);
             if (fenced is null)
             {
                 await answers.NextResultAsync(cancellation);
-                await ReadTotalsAsync(_appends.Count == 0 ? _upserts : [], answers, cancellation);
+                await ReadTotalsAsync(upserts, answers, cancellation);
             }
         }
         catch (Exception) when (fenced is not null)
@@ -76,32 +113,6 @@ internal sealed class CommitWriter : IDisposable
         if (fenced is not null)
         {
             throw fenced;
-        }
-
-        if (_appends.Count == 0)
-        {
-            return;
-        }
-
-        foreach (var (target, rows) in _appends)
-        {
-            await RowCopier.CopyAsync(connection, target.Copy, rows, cancellation);
-        }
-
-        await using var merges = new NpgsqlBatch(connection, transaction);
-        AddMerges(merges);
-        if (merges.BatchCommands.Count > 0)
-        {
-            await using var answers = await merges.ExecuteReaderAsync(cancellation);
-            await ReadTotalsAsync(_upserts, answers, cancellation);
-        }
-    }
-
-    public void Dispose()
-    {
-        foreach (var upsert in _upserts)
-        {
-            upsert.Dispose();
         }
     }
 
@@ -135,11 +146,9 @@ internal sealed class CommitWriter : IDisposable
         }
     }
 
-    private void AddMerges(NpgsqlBatch batch)
+    private static void AddMerges(NpgsqlBatch batch, IEnumerable<UpsertWriter> upserts)
     {
-        var commands = _upserts.SelectMany(u => u.Commands())
-            .Concat(DeadLetterWriter.Commands(_sql, _tasks.SelectMany(t => t.Changes.DeadLetters)));
-        foreach (var command in commands)
+        foreach (var command in upserts.SelectMany(u => u.Commands()))
         {
             batch.BatchCommands.Add(command);
         }

@@ -105,7 +105,8 @@ internal sealed class PostgresStateStore : IStateStore
         await batch.ExecuteNonQueryAsync(cancellation);
     }
 
-    public async Task<ICommitTransaction> WriteAsync(IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation)
+    public async Task<ICommitTransaction> WriteAsync(
+        IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation, Func<CancellationToken, Task>? beforeMerge = null)
     {
         using var writer = new CommitWriter(_sql, _targets, _node, _options, tasks);
         NpgsqlConnection? connection = null;
@@ -114,7 +115,7 @@ internal sealed class PostgresStateStore : IStateStore
         {
             connection = await _dataSource.OpenConnectionAsync(cancellation);
             transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellation);
-            await writer.WriteAsync(connection, transaction, cancellation);
+            await writer.WriteAsync(connection, transaction, beforeMerge, cancellation);
             return new CommitTransaction(connection, transaction, writer.Totals, _logger);
         }
         catch

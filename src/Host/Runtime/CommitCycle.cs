@@ -12,10 +12,12 @@ namespace Streams.Hosting.Runtime;
 /// <item>The node's place in the group is noted, before the fence: who takes a partition over raises its epoch after the
 /// group has moved on. So a cycle that passed the fence, and then lost its locks while it stood still, is refused by the group.</item>
 /// <item>Forwarded records are queued to Kafka: they travel while PostgreSQL works.</item>
-/// <item>The transaction opens, fences, and writes rows, deltas and dead letters. A fenced task ends it here, and what
-/// was queued is aborted.</item>
-/// <item>The new totals are queued to their changelog topics. The rows' locks are held until the commit, so that two
-/// nodes that add to one row send its totals in the order in which they were made.</item>
+/// <item>The transaction opens, fences, and writes what is this node's alone: rows to append, dead letters. A fenced task ends it
+/// here, and what was queued is aborted.</item>
+/// <item>Kafka settles what it can: forwarded records arrive, and the input offsets join its transaction. Neither is final yet;
+/// it is done here because the next step takes locks that other nodes wait for.</item>
+/// <item>Rows that nodes share are merged, and their new totals queued to the changelog topics. The rows' locks are held until
+/// the commit, so that two nodes that add to one row send its totals in the order in which they were made.</item>
 /// <item>Kafka commits: records and input offsets are one transaction (exactly once), or the records are flushed (at
 /// least once).</item>
 /// <item>PostgreSQL commits.</item>
@@ -46,11 +48,22 @@ internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeP
                 SendForwarded(tasks, cancellation);
             }
 
-            await using var transaction = await store.WriteAsync(tasks, cancellation);
+            long? locking = null;
+            await using var transaction = await store.WriteAsync(tasks, cancellation, beforeMerge: async token =>
+            {
+                await writer.SettleAsync(inputs, token);
+                locking = time.GetTimestamp();
+            });
+            if (locking is null)
+            {
+                await writer.SettleAsync(inputs, cancellation);
+            }
+
             SendTotals(transaction.Totals, cancellation);
-            await writer.CompleteAsync(inputs, cancellation);
+            await writer.CompleteAsync(cancellation);
             progress.IsLogDone = writer.IsTransactional;
             await transaction.CommitAsync(cancellation);
+            progress.HeldLocks = locking is { } since ? time.GetElapsedTime(since) : null;
         }
         catch (LogOutcomeUnknownException)
         {
@@ -126,4 +139,7 @@ internal sealed class CycleProgress
 
     /// <summary>The log did not say.</summary>
     public bool IsLogUnsure { get; set; }
+
+    /// <summary>How long the locks of rows that nodes share were held; <c>null</c> if there were none.</summary>
+    public TimeSpan? HeldLocks { get; set; }
 }

@@ -55,7 +55,7 @@ internal sealed class Committer(
         {
             case CommitterMessage.Commit commit:
                 commit.Begun();
-                await CommitAsync(partitions.Running, stopping);
+                await CommitAsync([.. partitions.Running.Where(t => t.HasWork)], stopping);
                 break;
             case CommitterMessage.Release release:
                 await CommitAsync(release.Tasks, stopping);
@@ -147,6 +147,7 @@ internal sealed class Committer(
                     await cycle.RunAsync(commits, progress, stopping);
                 }
 
+                metrics.HeldLocks(progress.HeldLocks);
                 Succeeded(parts, surroundings.Time.GetElapsedTime(started));
                 return;
             }

@@ -49,8 +49,15 @@ internal interface IStateStore : IAsyncDisposable
     /// upserted, aggregates merged, dead letters kept. Nothing is visible to others until
     /// <see cref="ICommitTransaction.CommitAsync"/>.
     /// </summary>
+    /// <param name="tasks">What to write, one part per task.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    /// <param name="beforeMerge">
+    /// Awaited once all else is written, and before rows that nodes share are merged: from there to the commit other nodes wait
+    /// for their locks. Not called if there are none.
+    /// </param>
     /// <exception cref="FencedException">Another node took some of the partitions; nothing was written.</exception>
-    Task<ICommitTransaction> WriteAsync(IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation);
+    Task<ICommitTransaction> WriteAsync(
+        IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation, Func<CancellationToken, Task>? beforeMerge = null);
 
     /// <summary>
     /// Whether the transaction that moved these tasks' offsets took place: asked when the connection broke during COMMIT.

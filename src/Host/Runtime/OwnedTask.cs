@@ -15,6 +15,7 @@ internal sealed class OwnedTask(PartitionStart start, LogPosition sent, Isolatio
     private long _queuedBytes;
     private Isolation? _isolation = isolation;
     private volatile bool _abandoned;
+    private volatile bool _hasWork;
 
     public TopicPartition Partition => start.Partition;
 
@@ -54,6 +55,12 @@ internal sealed class OwnedTask(PartitionStart start, LogPosition sent, Isolatio
 
     /// <summary>The partition is no longer this node's, or it was fenced: what the task still does is thrown away.</summary>
     public bool IsAbandoned => _abandoned;
+
+    /// <summary>
+    /// The task has changes to commit, or batches that wait for a commit: a cycle passes over the others, so that one costs
+    /// nothing where nothing happened. The actor's to set.
+    /// </summary>
+    public bool HasWork { get => _hasWork; set => _hasWork = value; }
 
     public void Abandon() => _abandoned = true;
 

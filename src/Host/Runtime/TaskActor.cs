@@ -40,6 +40,7 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
                 break;
         }
 
+        owned.HasWork = task.HasChanges || _held.Count > 0;
         return ValueTask.CompletedTask;
     }
 

@@ -23,6 +23,7 @@ internal sealed class NodeMetrics : IDisposable
     private readonly Counter<long> _commitFailures;
     private readonly Counter<long> _fenced;
     private readonly Histogram<double> _commitSeconds;
+    private readonly Histogram<double> _lockSeconds;
     private readonly Histogram<double> _latencySeconds;
 
     public NodeMetrics(IMeterFactory factory)
@@ -37,6 +38,7 @@ internal sealed class NodeMetrics : IDisposable
         _commitFailures = _meter.CreateCounter<long>("streams.commit.failures", "{commit}", "Commit cycles that failed and were tried again.");
         _fenced = _meter.CreateCounter<long>("streams.partitions.fenced", "{partition}", "Partitions this node was fenced off.");
         _commitSeconds = _meter.CreateHistogram<double>("streams.commit.duration", "s", "How long a commit cycle takes.", tags: null, _seconds);
+        _lockSeconds = _meter.CreateHistogram<double>("streams.commit.lock_duration", "s", "From the merge of rows that nodes share to the end of PostgreSQL's commit: so long other nodes may wait for them.", tags: null, _seconds);
         _latencySeconds = _meter.CreateHistogram<double>("streams.latency", "s", "From a record's Kafka timestamp to its commit, for the newest record of each task and cycle.", tags: null, _seconds);
     }
 
@@ -71,6 +73,15 @@ internal sealed class NodeMetrics : IDisposable
         _commits.Add(1);
         _commitSeconds.Record(duration.TotalSeconds);
         Totals.LastCommit = duration;
+    }
+
+    /// <summary>How long a cycle held the locks of rows that nodes share; <c>null</c> if it merged none.</summary>
+    public void HeldLocks(TimeSpan? duration)
+    {
+        if (duration is { } held)
+        {
+            _lockSeconds.Record(held.TotalSeconds);
+        }
     }
 
     public void CommitFailed() => _commitFailures.Add(1);

@@ -61,6 +61,9 @@ internal sealed class StreamTask : IDisposable
 
     public long PendingRecords => _changes.Records;
 
+    /// <summary>Something is held for the next commit.</summary>
+    public bool HasChanges => !_changes.IsEmpty;
+
     /// <summary>Runs one batch. Does not dispose it.</summary>
     /// <param name="batch">Records of this task's partition.</param>
     /// <param name="now">Wall time, for <see cref="TaskOptions.MaxFuture"/>.</param>

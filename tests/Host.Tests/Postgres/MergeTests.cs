@@ -89,6 +89,61 @@ public sealed class MergeTests(TestPostgres postgres)
     }
 
     [Fact]
+    public async Task shared_rows_are_locked_only_once_all_else_is_written()
+    {
+        var topology = Merges.Topology();
+        await using var harness = await StoreHarness.StartAsync(postgres, topology);
+        using var worker = new Worker(topology);
+        await harness.AcquireAsync(worker);
+        worker.Feed(Clicks.Start, Merges.Json("a", 1));
+        await harness.CommitAsync(worker);
+        worker.Feed(Clicks.Start, Merges.Json("a", 2), "bad");
+        var calls = 0;
+        await using var transaction = await harness.Store.WriteAsync([worker.Take()], Cancel, async cancellation =>
+        {
+            calls++;
+            Assert.False(cancellation.IsCancellationRequested);
+            Assert.Equal(["(a)"], await harness.RowsAsync("SELECT name FROM clickstream.totals FOR UPDATE SKIP LOCKED"));
+            Assert.Equal(["(0)"], await harness.RowsAsync("SELECT count(*) FROM (SELECT FROM clickstream.partitions FOR UPDATE SKIP LOCKED) AS p"));
+        });
+        Assert.Equal(1, calls);
+        Assert.Equal(["a 2 3 0 1 2 0 0 0 2 0"], Rows(Assert.Single(transaction.Totals)));
+        Assert.Empty(await harness.RowsAsync("SELECT name FROM clickstream.totals FOR UPDATE SKIP LOCKED"));
+        await transaction.CommitAsync(Cancel);
+        Assert.Equal(1, await harness.ScalarAsync<long>("SELECT count(*) FROM clickstream.dead_letters"));
+    }
+
+    [Fact]
+    public async Task nothing_is_waited_for_where_no_row_is_shared()
+    {
+        var topology = Merges.Topology();
+        await using var harness = await StoreHarness.StartAsync(postgres, topology);
+        using var worker = new Worker(topology);
+        await harness.AcquireAsync(worker);
+        worker.Feed(Clicks.Start, "bad");
+        await using var transaction = await harness.Store.WriteAsync(
+            [worker.Take()], Cancel, _ => throw new InvalidOperationException("There is nothing to merge."));
+        await transaction.CommitAsync(Cancel);
+        Assert.Equal(1, await harness.ScalarAsync<long>("SELECT count(*) FROM clickstream.dead_letters"));
+    }
+
+    [Fact]
+    public async Task a_failure_before_the_merge_rolls_everything_back()
+    {
+        var topology = Merges.Topology();
+        await using var harness = await StoreHarness.StartAsync(postgres, topology);
+        using var worker = new Worker(topology);
+        await harness.AcquireAsync(worker);
+        worker.Feed(Clicks.Start, Merges.Json("a", 1), "bad");
+        var commit = worker.Take();
+        var failure = new TimeoutException("The log does not answer.");
+        Assert.Same(failure, await Assert.ThrowsAsync<TimeoutException>(() => harness.Store.WriteAsync([commit], Cancel, _ => throw failure)));
+        Assert.Equal(0, await harness.ScalarAsync<long>("SELECT count(*) FROM clickstream.dead_letters"));
+        await using var again = await harness.Store.WriteAsync([commit], Cancel);
+        Assert.Equal(["a 1 1 0 1 1 0 0 0 1 0"], Rows(Assert.Single(again.Totals)));
+    }
+
+    [Fact]
     public async Task a_cycle_without_deltas_has_empty_totals()
     {
         var topology = Merges.Topology();
