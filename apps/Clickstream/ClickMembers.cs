@@ -79,7 +79,11 @@ internal struct ClickMembers
 
         foreach (ref readonly var member in members[..count])
         {
-            this[member.Name(json)] = new ClickMember(KindOf(member.Kind), member.ValueStart, member.ValueLength);
+            // Most members are none of ours, and most of those are told by the length of their names.
+            if (member.NameLength is 4 or 6 or 7)
+            {
+                this[member.Name(json)] = new ClickMember(KindOf(member.Kind), member.ValueStart, member.ValueLength);
+            }
         }
 
         return true;
