@@ -78,7 +78,7 @@ public sealed class TestKitTests(TestPostgres postgres, TestKafka kafka)
         if (own.CanPause)
         {
             await own.KillAsync();
-            Assert.Throws<InvalidOperationException>(own.Pause);
+            Assert.Throws<InvalidOperationException>(() => own.Pause());
         }
     }
 

@@ -30,9 +30,25 @@ public sealed class TestKafka : IAsyncLifetime
 {
     private const string AddressVariable = "STREAMS_TEST_KAFKA";
     private const string KindVariable = "STREAMS_TEST_KAFKA_KIND";
+    private const short BrokersDefault = -1;
+    private const int FirstBroker = 1;
 
+    private readonly int brokers;
+    private readonly bool secure;
     private KafkaFolder? real;
     private EmbeddedKafka? embedded;
+
+    /// <summary>One broker, as most tests need it.</summary>
+    public TestKafka()
+        : this(brokers: 1, secure: false)
+    {
+    }
+
+    private TestKafka(int brokers, bool secure)
+    {
+        this.brokers = brokers;
+        this.secure = secure;
+    }
 
     /// <summary>The address for clients.</summary>
     public string BootstrapServers { get; private set; } = "";
@@ -49,10 +65,18 @@ public sealed class TestKafka : IAsyncLifetime
     /// <summary>Whether tests can pause and kill it.</summary>
     public bool CanPause => Kind == TestKafkaKind.Real;
 
-    /// <summary>A broker of one test's own; it must dispose it.</summary>
-    public static async Task<TestKafka> StartOwnAsync()
+    /// <summary>Whether a test can have a real Kafka of its own.</summary>
+    public static bool CanStartReal => ChooseKind() == TestKafkaKind.Real;
+
+    /// <summary>How many brokers of a real Kafka tests can stop, kill and pause; their ids count from 1.</summary>
+    public int Brokers => real?.Brokers ?? 0;
+
+    /// <summary>A Kafka of one test's own; it must dispose it.</summary>
+    /// <param name="brokers">How many brokers, where it is a real one.</param>
+    /// <param name="secure">Whether a real one also has a listener for SASL_SSL and access control lists: see <see cref="SecureSettings"/>.</param>
+    public static async Task<TestKafka> StartOwnAsync(int brokers = 1, bool secure = false)
     {
-        var kafka = new TestKafka();
+        var kafka = new TestKafka(brokers, secure);
         await kafka.InitializeAsync();
         return kafka;
     }
@@ -64,23 +88,19 @@ public sealed class TestKafka : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         LibRdKafka.EnsureLoaded();
-        string? forced = Environment.GetEnvironmentVariable(KindVariable);
-        string? script = KafkaFolder.FindScript();
-        string? address = Environment.GetEnvironmentVariable(AddressVariable);
-        Kind = !string.IsNullOrEmpty(forced) ? Enum.Parse<TestKafkaKind>(forced, ignoreCase: true)
-            : script is not null ? TestKafkaKind.Real
-            : !string.IsNullOrEmpty(address) ? TestKafkaKind.External
-            : TestKafkaKind.Embedded;
+        Kind = ChooseKind();
         switch (Kind)
         {
             case TestKafkaKind.Real:
                 real = await KafkaFolder.StartAsync(
-                    script ?? throw new InvalidOperationException($"{KindVariable} asks for a real Kafka: shared/kafka beside the repository, or Java, is missing."),
+                    KafkaFolder.FindScript() ?? throw new InvalidOperationException($"{KindVariable} asks for a real Kafka: shared/kafka beside the repository, or Java, is missing."),
+                    brokers,
+                    secure,
                     CancellationToken.None);
                 BootstrapServers = real.BootstrapServers;
                 break;
             case TestKafkaKind.External:
-                BootstrapServers = address ?? throw new InvalidOperationException($"{KindVariable} asks for an external Kafka: {AddressVariable} is not set.");
+                BootstrapServers = Environment.GetEnvironmentVariable(AddressVariable) ?? throw new InvalidOperationException($"{KindVariable} asks for an external Kafka: {AddressVariable} is not set.");
                 break;
             default:
                 embedded = EmbeddedKafka.Start();
@@ -105,7 +125,7 @@ public sealed class TestKafka : IAsyncLifetime
         {
             Name = name,
             NumPartitions = partitions,
-            ReplicationFactor = 1,
+            ReplicationFactor = BrokersDefault,
             Configs = configs?.ToDictionary(),
         }]);
     }
@@ -124,6 +144,20 @@ public sealed class TestKafka : IAsyncLifetime
         await admin.DeleteTopicsAsync([topic]);
     }
 
+    /// <summary>What makes a client of the secure listener one of the user <c>streams</c>, who may do what its access control lists say.</summary>
+    public IReadOnlyDictionary<string, string> SecureSettings => new Dictionary<string, string>
+    {
+        ["bootstrap.servers"] = Real().SecureServers,
+        ["security.protocol"] = "SASL_SSL",
+        ["sasl.mechanism"] = "PLAIN",
+        ["sasl.username"] = "streams",
+        ["sasl.password"] = "streams-secret",
+        ["ssl.ca.location"] = Real().AuthorityFile,
+    };
+
+    /// <summary>Runs one of Kafka's own tools on it: <c>acls --add ...</c>.</summary>
+    public Task<string> RunToolAsync(string tool, params string[] arguments) => Real().RunToolAsync(tool, arguments);
+
     /// <summary>Stops the broker in order (the embedded one refuses connections); topics and records stay.</summary>
     public async Task StopAsync()
     {
@@ -132,28 +166,28 @@ public sealed class TestKafka : IAsyncLifetime
             embedded.GoDown();
             return;
         }
-        await Real().EndAsync(ProcessSignal.Terminate);
+        await Real().EndAsync(FirstBroker, ProcessSignal.Terminate);
     }
 
-    /// <summary>Starts the broker again after <see cref="StopAsync"/> or <see cref="KillAsync"/>, and waits until it answers.</summary>
-    public async Task StartAsync()
+    /// <summary>Starts a broker again after <see cref="StopAsync"/> or <see cref="KillAsync"/>, and waits until it answers.</summary>
+    public async Task StartAsync(int broker = FirstBroker)
     {
         if (embedded is not null)
         {
             embedded.ComeUp();
             return;
         }
-        await Real().StartAgainAsync();
+        await Real().StartAgainAsync(broker);
     }
 
-    /// <summary>Kills the broker (SIGKILL).</summary>
-    public Task KillAsync() => Real().EndAsync(ProcessSignal.Kill);
+    /// <summary>Kills a broker (SIGKILL).</summary>
+    public Task KillAsync(int broker = FirstBroker) => Real().EndAsync(broker, ProcessSignal.Kill);
 
-    /// <summary>Makes the broker stand still (SIGSTOP): connections stay open and nothing is answered.</summary>
-    public void Pause() => Real().Signal(ProcessSignal.Stop);
+    /// <summary>Makes a broker stand still (SIGSTOP): connections stay open and nothing is answered.</summary>
+    public void Pause(int broker = FirstBroker) => Real().Signal(broker, ProcessSignal.Stop);
 
     /// <summary>Lets a paused broker go on.</summary>
-    public void Resume() => Real().Signal(ProcessSignal.Continue);
+    public void Resume(int broker = FirstBroker) => Real().Signal(broker, ProcessSignal.Continue);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -167,6 +201,12 @@ public sealed class TestKafka : IAsyncLifetime
             await embedded.DisposeAsync();
         }
     }
+
+    private static TestKafkaKind ChooseKind() =>
+        Environment.GetEnvironmentVariable(KindVariable) is { Length: > 0 } forced ? Enum.Parse<TestKafkaKind>(forced, ignoreCase: true)
+            : KafkaFolder.FindScript() is not null ? TestKafkaKind.Real
+            : Environment.GetEnvironmentVariable(AddressVariable) is { Length: > 0 } ? TestKafkaKind.External
+            : TestKafkaKind.Embedded;
 
     private KafkaFolder Real() => real ?? throw new NotSupportedException($"Tests cannot do this to a Kafka of the kind {Kind}: see CanStop and CanPause.");
 }

@@ -17,6 +17,8 @@ public sealed class TopicWriter : IDisposable
             BootstrapServers = bootstrapServers,
             EnableIdempotence = true,
             LingerMs = 5,
+            // A broker that a test took down is found again soon.
+            ReconnectBackoffMaxMs = 1_000,
             Partitioner = Partitioner.Murmur2Random,
             QueueBufferingMaxMessages = 1_000_000,
             QueueBufferingMaxKbytes = 1_000_000,
