@@ -39,13 +39,20 @@ internal sealed class StreamsNode(
         {
             _logger.NodeStopped(identity.Name);
         }
+        catch (Exception e) when (stoppingToken.IsCancellationRequested && Failures.IsTransient(Cause(e)))
+        {
+            // Told to stop while it waited for a server: what it would have done is left to others, and nothing is wrong with it.
+            _logger.NodeStoppedWaiting(identity.Name, Failures.Describe(Cause(e)));
+        }
         catch (Exception e)
         {
-            _logger.NodeFailed(e, identity.Name, Failures.Describe(e is NodeFailedException { InnerException: { } cause } ? cause : e));
+            _logger.NodeFailed(e, identity.Name, Failures.Describe(Cause(e)));
             Environment.ExitCode = 1;
             lifetime.StopApplication();
         }
     }
+
+    private static Exception Cause(Exception e) => e is NodeFailedException { InnerException: { } cause } ? cause : e;
 
     private async Task RunAsync(CancellationToken stopping)
     {

@@ -57,4 +57,7 @@ internal static partial class Log
 
     [LoggerMessage(13, LogLevel.Debug, "Committed {Records} records of {Tasks} tasks in {Milliseconds} ms.")]
     public static partial void Committed(this ILogger logger, long records, int tasks, double milliseconds);
+
+    [LoggerMessage(40, LogLevel.Warning, "Node {Node} has stopped while it waited. {Reason} What it had not committed is done again by whoever goes on.")]
+    public static partial void NodeStoppedWaiting(this ILogger logger, string node, string reason);
 }
