@@ -31,6 +31,12 @@ internal sealed class Job : IAsyncDisposable
 
     public string Application { get; } = TestKafka.UniqueName("job");
 
+    /// <summary>The app's program file; the one that was built with the tests if null.</summary>
+    public string? Program { get; init; }
+
+    /// <summary>Every node that was started, those that have ended, too.</summary>
+    public IReadOnlyList<Node> Nodes => _nodes;
+
     /// <summary>Settings for every node, beyond where Kafka and PostgreSQL are.</summary>
     public Dictionary<string, string?> Settings { get; } = [];
 
@@ -42,9 +48,10 @@ internal sealed class Job : IAsyncDisposable
     /// <param name="kafka">Where its topics are.</param>
     /// <param name="postgres">A connection string to an empty database.</param>
     /// <param name="partitions">How many partitions the input has; 0 leaves creating it to the test.</param>
-    public static async Task<Job> CreateAsync(TestKafka kafka, string postgres, int partitions = 4)
+    /// <param name="program">The app's program file; the one that was built with the tests if null.</param>
+    public static async Task<Job> CreateAsync(TestKafka kafka, string postgres, int partitions = 4, string? program = null)
     {
-        var job = new Job(kafka, postgres);
+        var job = new Job(kafka, postgres) { Program = program };
         if (partitions > 0)
         {
             // Some tests write large records; only a topic's own limit would keep them out.
@@ -65,7 +72,7 @@ internal sealed class Job : IAsyncDisposable
             all[key] = value;
         }
 
-        var node = Node.Start(all);
+        var node = Node.Start(all, Program);
         _nodes.Add(node);
         return node;
     }
@@ -165,11 +172,13 @@ internal sealed class Job : IAsyncDisposable
     }
 
     /// <summary>Waits until a node is in the middle of a commit that waits for a lock.</summary>
-    public Task WaitUntilNodesWaitForLocksAsync() => Eventually.True(
+    /// <param name="node">The node's name; any node if null.</param>
+    public Task WaitUntilNodesWaitForLocksAsync(string? node = null) => Eventually.True(
         async () =>
         {
             await using var command = _data.CreateCommand(
-                "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name LIKE 'streams/%' AND wait_event_type = 'Lock' AND datname = current_database()");
+                "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name LIKE $1 AND wait_event_type = 'Lock' AND datname = current_database()");
+            command.Parameters.Add(new() { Value = $"streams/%{node}" });
             return (bool)(await command.ExecuteScalarAsync())!;
         },
         Patience.Short,

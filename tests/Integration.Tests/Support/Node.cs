@@ -29,11 +29,14 @@ internal sealed class Node : IAsyncDisposable
 
     public string Output => _process.Output;
 
-    public static Node Start(IReadOnlyDictionary<string, string?> settings)
+    /// <summary>Starts one.</summary>
+    /// <param name="settings">Its configuration, as environment variables.</param>
+    /// <param name="program">The app's program file; <see cref="Program"/> if null.</param>
+    public static Node Start(IReadOnlyDictionary<string, string?> settings, string? program = null)
     {
         var port = FreePort.Next();
         var environment = new Dictionary<string, string?>(settings) { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}" };
-        return new Node(NodeProcess.Start(Program, ["run"], environment), port);
+        return new Node(NodeProcess.Start(program ?? Program, ["run"], environment), port);
     }
 
     /// <summary>Asks <c>/health/ready</c>; <c>null</c> while nobody answers.</summary>
