@@ -1,0 +1,4 @@
+using TestKit;
+
+[assembly: AssemblyFixture(typeof(TestPostgres))]
+[assembly: AssemblyFixture(typeof(TestKafka))]
