@@ -85,6 +85,30 @@ public sealed class CutCommitTests(TestPostgres postgres, ITestOutputHelper outp
         Assert.Equal(Partitions, await harness.ScalarAsync<long>("SELECT sum(epoch)::bigint FROM clickstream.partitions"));
     }
 
+    [Fact]
+    public async Task a_clock_that_is_set_back_an_hour_changes_nothing()
+    {
+        var topology = Topology();
+        await using var harness = await StoreHarness.StartAsync(postgres, topology);
+        using var log = new MemoryLog();
+        await using var node = new CommittingNode(topology, harness.Open(), log);
+        node.TakeOver([.. Enumerable.Range(0, Partitions).Select(p => new TopicPartition("clickstream", p))]);
+        var fed = new List<string>();
+        foreach (var hours in new[] { 0, -1, -1, 0 })
+        {
+            node.Clock.Shift = TimeSpan.FromHours(hours);
+            fed.AddRange(node.Feed(0, 2));
+            fed.AddRange(node.Feed(1, 1));
+            await node.CommitAsync();
+        }
+
+        fed.Sort(StringComparer.Ordinal);
+        Assert.Equal(fed, (await harness.RowsAsync("SELECT concat(partition, '@', \"offset\") FROM clickstream.errors")).Select(r => r.Trim('(', ')')).Order(StringComparer.Ordinal));
+        Assert.Equal(fed, log.Origins.Order(StringComparer.Ordinal));
+        Assert.Equal(fed.Count, await harness.ScalarAsync<long>("SELECT sum(n)::bigint FROM clickstream.error_counts"));
+        Assert.Equal(0, await harness.ScalarAsync<long>("SELECT count(*) FROM clickstream.dead_letters"));
+    }
+
     private static string Through(StoreHarness harness, CommitProxy proxy) =>
         new Npgsql.NpgsqlConnectionStringBuilder(harness.ConnectionString)
         {
@@ -105,7 +129,7 @@ public sealed class CutCommitTests(TestPostgres postgres, ITestOutputHelper outp
 
         public CommittingNode(Topology topology, PostgresStateStore store, MemoryLog log)
         {
-            var surroundings = NodeSurroundings.Real(new HastyTime());
+            var surroundings = NodeSurroundings.Real(Clock);
             var health = new NodeHealth(NullLogger<NodeHealth>.Instance);
             _metrics = new NodeMetrics(_services.GetRequiredService<IMeterFactory>());
             _partitions = new Partitions(
@@ -118,6 +142,8 @@ public sealed class CutCommitTests(TestPostgres postgres, ITestOutputHelper outp
                 _partitions, new CommitCycle(store, log, surroundings.Time), store, health, _metrics, new Circuit(NullLogger<Circuit>.Instance), surroundings, _ => { }, NullLogger<Committer>.Instance);
             _committer = surroundings.Actors.Spawn("committer", committer, Fail);
         }
+
+        public HastyTime Clock { get; } = new();
 
         public void TakeOver(IReadOnlyList<TopicPartition> partitions) => _partitions.Assigned(partitions);
 
@@ -135,7 +161,7 @@ public sealed class CutCommitTests(TestPostgres postgres, ITestOutputHelper outp
         /// <summary>Commits until everything that was fed is. (A commit may overtake what has just been fed.)</summary>
         public async Task CommitAsync()
         {
-            while (!Enumerable.Range(0, Partitions).All(p => _partitions.Find(new("clickstream", p))!.CommittedOffset == _next[p]))
+            while (!Enumerable.Range(0, Partitions).All(p => _partitions.Find(new("clickstream", p)) is { } task && (task.CommittedOffset ?? 0) == _next[p]))
             {
                 // The next one begins when this one has ended, however many tries it took.
                 var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -209,6 +235,11 @@ public sealed class CutCommitTests(TestPostgres postgres, ITestOutputHelper outp
     /// <summary>Waits last a fiftieth: a thousand times the node's backoff would be minutes.</summary>
     private sealed class HastyTime : TimeProvider
     {
+        /// <summary>How far the clock is from the right time.</summary>
+        public TimeSpan Shift { get; set; }
+
+        public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + Shift;
+
         public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
             System.CreateTimer(callback, state, dueTime > TimeSpan.Zero ? dueTime / 50 : dueTime, period);
     }
