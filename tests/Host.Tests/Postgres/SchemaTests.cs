@@ -179,6 +179,17 @@ public sealed class SchemaTests(TestPostgres postgres)
     }
 
     [Fact]
+    public async Task a_column_that_a_new_version_brings_is_added_to_a_system_table()
+    {
+        await using var harness = await StoreHarness.StartAsync(postgres, Clicks.Topology());
+        using var worker = new Worker(Clicks.Topology());
+        await harness.AcquireAsync(worker);
+        await harness.ExecuteAsync("ALTER TABLE clickstream.partitions DROP COLUMN era");
+        await harness.Store.PrepareAsync(Cancel);
+        Assert.Equal(0, await harness.ScalarAsync<long>("SELECT era FROM clickstream.partitions"));
+    }
+
+    [Fact]
     public async Task a_view_in_a_tables_place_is_reported()
     {
         await using var harness = await StoreHarness.StartEmptyAsync(postgres, Clicks.Topology());

@@ -18,7 +18,7 @@ internal sealed class Job : IAsyncDisposable
     {
         Kafka = kafka;
         _postgres = postgres;
-        _data = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(postgres) { MaxPoolSize = 5, Pooling = true });
+        _data = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(postgres) { MaxPoolSize = 5, Pooling = true, ApplicationName = "test" });
     }
 
     public TestKafka Kafka { get; }
