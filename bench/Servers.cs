@@ -63,6 +63,16 @@ internal sealed class Servers : IAsyncDisposable
         }
     }
 
+    /// <summary>Makes a node's output topics where it cannot: the embedded Kafka makes topics by itself, with a number of partitions of its own.</summary>
+    public async Task CreateOutputsAsync(Clickstream.ClickstreamNames names, int partitions)
+    {
+        if (!Kafka.IsReal)
+        {
+            await Kafka.CreateTopicAsync(names.ErrorsTopic, partitions);
+            await Kafka.CreateTopicAsync(names.CountsTopic, partitions);
+        }
+    }
+
     /// <summary>Drops what a benchmark has made: its schema, and its output topics where topics can be dropped.</summary>
     public async Task DropAsync(string application, IReadOnlyCollection<string> topics, CancellationToken cancellation)
     {

@@ -32,7 +32,7 @@ internal sealed class Stage : IAsyncDisposable
     {
         var topic = $"bench-{run}-{name}";
         await servers.Kafka.CreateTopicAsync(topic, Partitions);
-        return new Stage(servers, new Job
+        var stage = new Stage(servers, new Job
         {
             Kind = JobKind.Feed,
             Name = name,
@@ -45,6 +45,8 @@ internal sealed class Stage : IAsyncDisposable
             Settings = servers.NodeSettings.Concat(options.Settings).GroupBy(s => s.Key).ToDictionary(g => g.Key, g => g.Last().Value),
             Names = new() { Clicks = topic, ErrorsTopic = $"{topic}-errors", CountsTopic = $"{topic}-counts" },
         });
+        await servers.CreateOutputsAsync(stage._job.Names, Partitions);
+        return stage;
     }
 
     /// <summary>Starts a node.</summary>

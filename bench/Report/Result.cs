@@ -28,7 +28,8 @@ internal sealed record Result
     /// <summary>What stands in the table beside the numbers.</summary>
     public string Note { get; init; } = "";
 
-    public JsonObject ToJson()
+    /// <param name="kafka">Which Kafka it was measured with.</param>
+    public JsonObject ToJson(string kafka)
     {
         var json = new JsonObject
         {
@@ -39,6 +40,7 @@ internal sealed record Result
             ["peak_rss_mb"] = Rounded(PeakRssMegabytes, 1),
             ["ratio_to_limit"] = Rounded(RatioToLimit, 4),
         };
+        json["kafka"] = kafka;
         foreach (var (name, value) in Further)
         {
             json[name] = Rounded(value, 4);

@@ -51,8 +51,8 @@ internal static class ResultTable
         return text.Append(description).Append(".\n").ToString();
     }
 
-    public static string Json(IEnumerable<Result> results) =>
-        new JsonArray([.. results.Select(result => result.ToJson())]).ToJsonString(Indented) + "\n";
+    public static string Json(IEnumerable<Result> results, string kafka) =>
+        new JsonArray([.. results.Select(result => result.ToJson(kafka))]).ToJsonString(Indented) + "\n";
 
     /// <summary>What was counted per event, and what was timed.</summary>
     private static IEnumerable<(string[] Columns, List<string[]> Rows)> Tables(IReadOnlyList<Result> results)

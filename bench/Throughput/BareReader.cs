@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Confluent.Kafka;
 using Streams.Hosting.Kafka;
@@ -12,6 +13,8 @@ namespace Streams.Bench.Throughput;
 internal sealed unsafe class BareReader : IDisposable
 {
     private const int MaxRecords = KafkaConsumer.DefaultMaxPollRecords;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     private readonly IConsumer<Ignore, Ignore> _consumer;
     private readonly SafeHandle _client;
@@ -68,9 +71,19 @@ internal sealed unsafe class BareReader : IDisposable
     // Needs enable.partition.eof.
     private void ReadToEnd(Visitor visit)
     {
+        var last = Stopwatch.GetTimestamp();
         for (var ended = 0; ended < _partitions;)
         {
             var count = Take();
+            if (count > 0)
+            {
+                last = Stopwatch.GetTimestamp();
+            }
+            else if (Stopwatch.GetElapsedTime(last) > Patience)
+            {
+                throw new BenchException($"{_partitions - ended} partitions of a topic of {_partitions} have told no end for {Patience.TotalSeconds} s.");
+            }
+
             for (var i = 0; i < count; i++)
             {
                 var message = _messages[i];

@@ -62,6 +62,11 @@ internal sealed class ThroughputSuite(Servers servers, BenchOptions options, Run
             Catalogue.MainPlainClasses => Node(benchmark.Name, Shape.MainWithPlainClasses),
             _ => throw new BenchException($"{benchmark.Name} does not read the whole input."),
         };
+        if (job.Kind == JobKind.Node)
+        {
+            await servers.CreateOutputsAsync(job.Names, Partitions);
+        }
+
         var child = await view.RunAsync(benchmark.Name, async progress =>
         {
             var child = await Child.RunAsync(job, progress, cancellation);
