@@ -91,7 +91,7 @@ internal sealed class StreamTask : IDisposable
 
         NextOffset = batch.NextOffset;
         _changes.Records += read;
-        if (_context.Options.OnError == ErrorPolicy.DeadLetter)
+        if (_context.FailureCount > 0 && _context.Options.OnError == ErrorPolicy.DeadLetter)
         {
             _changes.DeadLetters.AddRange(_context.Letters(batch.Count - read, before));
         }
