@@ -53,26 +53,27 @@ internal sealed class DeadLetterSql(string application)
     /// <summary>
     /// Asks for replays of rows of one partition, which $1 and $2 name: numbers them, in the order of their offsets, with the
     /// partition's next numbers. The partition's row is locked until the end, so that a number is never seen before a lower
-    /// one. Gives back how many and the last number; no row where there is nothing to ask for.
+    /// one. Rows are found again by the whole key: where nothing is known of a new table's content, conditions on topic and
+    /// partition would pass for so telling that rows are compared each with each. Gives back how many and the last number; no row where there is nothing to ask for.
     /// $10 how many at most.
     /// </summary>
     public string Request =>
         $"""
         WITH chosen AS MATERIALIZED (
-            SELECT d."offset" FROM {_deadLetters} AS d WHERE {Selected} ORDER BY d."offset" LIMIT $10
+            SELECT d.topic, d.partition, d."offset" FROM {_deadLetters} AS d WHERE {Selected} ORDER BY d."offset" LIMIT $10
         ), held AS MATERIALIZED (
             SELECT p.last_replay FROM {_partitions} AS p
             WHERE p.topic = $1 AND p.partition = $2 AND EXISTS (SELECT FROM chosen) FOR UPDATE
         ), free AS MATERIALIZED (
-            SELECT d."offset" FROM {_deadLetters} AS d
-            WHERE d.topic = $1 AND d.partition = $2 AND d."offset" IN (SELECT c."offset" FROM chosen AS c) AND EXISTS (SELECT FROM held)
-                AND d.requested_at IS NULL AND d.replayed_at IS NULL
+            SELECT d.topic, d.partition, d."offset"
+            FROM chosen AS c JOIN {_deadLetters} AS d ON d.topic = c.topic AND d.partition = c.partition AND d."offset" = c."offset"
+            WHERE EXISTS (SELECT FROM held) AND d.requested_at IS NULL AND d.replayed_at IS NULL
             ORDER BY d."offset" FOR UPDATE OF d
         ), numbered AS MATERIALIZED (
-            SELECT f."offset", h.last_replay + row_number() OVER (ORDER BY f."offset") AS replay FROM free AS f CROSS JOIN held AS h
+            SELECT f.*, h.last_replay + row_number() OVER (ORDER BY f."offset") AS replay FROM free AS f CROSS JOIN held AS h
         ), marked AS (
             UPDATE {_deadLetters} AS d SET replay = n.replay, requested_at = now()
-            FROM numbered AS n WHERE d.topic = $1 AND d.partition = $2 AND d."offset" = n."offset"
+            FROM numbered AS n WHERE d.topic = n.topic AND d.partition = n.partition AND d."offset" = n."offset"
         )
         UPDATE {_partitions} AS p SET last_replay = n.last
         FROM (SELECT max(replay) AS last, count(*) AS count FROM numbered) AS n
