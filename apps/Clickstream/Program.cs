@@ -10,6 +10,7 @@ var root = new RootCommand("Counts the errors of a click stream: Kafka in, Kafka
     TopologyCommand.Create(),
     CheckCommand.Create(),
     OffsetsCommand.Create(),
+    DlqCommand.Create(),
 };
 
 var line = root.Parse(args);

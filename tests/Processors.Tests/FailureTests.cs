@@ -94,7 +94,7 @@ public sealed class FailureTests
         run.Commit();
         var letter = Assert.Single(run.Tables.DeadLetters);
         Assert.StartsWith("bad \uFFFD and \uFFFD in xxx", letter.Reason, StringComparison.Ordinal);
-        Assert.Equal(10_003, letter.Reason.Length);
+        Assert.Equal(ErrorSummary.MaxReasonLength, letter.Reason.Length);
         Assert.DoesNotContain('\0', letter.Error!);
     }
 

@@ -88,7 +88,8 @@ internal sealed class CommitWriter : IDisposable
         batch.BatchCommands.Add(Limits.Command(_options));
         batch.BatchCommands.Add(Fence.Move(_sql, _tasks, _node));
         AddMerges(batch, upserts);
-        foreach (var command in DeadLetterWriter.Commands(_sql, _tasks.SelectMany(t => t.Changes.DeadLetters)))
+        var letters = DeadLetterWriter.Commands(_sql, _tasks.SelectMany(t => t.Changes.DeadLetters));
+        foreach (var command in letters.Concat(ReplayStatements.Mark(_sql, _tasks)))
         {
             batch.BatchCommands.Add(command);
         }

@@ -19,7 +19,7 @@ internal static class DeadLetterWriter
         foreach (var letter in letters)
         {
             chunk.Add(letter);
-            bytes += (letter.Key?.Length ?? 0) + (letter.Value?.Length ?? 0);
+            bytes += (letter.Key?.Length ?? 0) + (letter.Value?.Length ?? 0) + letter.Headers.Sum(h => h.Value?.Length ?? 0L);
             if (bytes >= StatementBytes || chunk.Count == StatementLetters)
             {
                 yield return Command(sql, chunk);
@@ -47,6 +47,8 @@ internal static class DeadLetterWriter
             Array(letters, NpgsqlDbType.Text, l => l.Error is { } error ? PostgresTexts.Clean(error) : null),
             Array(letters, NpgsqlDbType.Bytea, l => l.Key),
             Array(letters, NpgsqlDbType.Bytea, l => l.Value),
+            Array(letters, NpgsqlDbType.Jsonb, l => HeaderJson.Write(l.Headers)),
+            Array(letters, NpgsqlDbType.TimestampTz, l => l.StreamTime is { } time ? Timestamps.ToMicroseconds(time) : (long?)null),
         },
     };
 

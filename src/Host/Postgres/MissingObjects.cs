@@ -28,6 +28,7 @@ internal sealed record MissingObjects(
         .. Schemas.Select(SchemaSql.CreateSchema),
         .. Tables.Select(SchemaSql.CreateTable),
         .. Columns.Select(c => SchemaSql.AddColumn(c.Table, c.Column)),
+        .. Tables.Concat(Columns.Select(c => c.Table)).Distinct().Where(t => t.Index is not null).Select(SchemaSql.CreateIndex),
     ];
 
     /// <summary>A table as it must stand once these columns are added, without them.</summary>

@@ -150,8 +150,29 @@ internal sealed class PostgresStateStore : IStateStore
         };
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
         await reader.NextResultAsync(cancellation);
-        return await Fence.JudgeAsync(reader, sorted, cancellation);
+        var isCommitted = await Fence.JudgeAsync(reader, sorted, cancellation);
+        await reader.DisposeAsync();
+        return isCommitted && (sorted.Exists(t => t.Changes.NextOffset != t.ReadFrom) || !await AnyReplayIsOpenAsync(connection, transaction, sorted, cancellation));
+    }
+
+    public async Task<IReadOnlyList<ReplayRecord>> FindReplaysAsync(
+        IReadOnlyCollection<(TopicPartition Partition, long After)> partitions, CancellationToken cancellation)
+    {
+        await using var connection = await _dataSource.OpenConnectionAsync(cancellation);
+        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { Limits.Command(_options), ReplayStatements.Find(_sql, partitions) } };
+        await using var reader = await batch.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
+        return await ReplayStatements.ReadAsync(reader, cancellation);
     }
 
     public ValueTask DisposeAsync() => _dataSource.DisposeAsync();
+
+    /// <summary>What tells whether a cycle took place that moved no offset, since all it did was to replay.</summary>
+    private async Task<bool> AnyReplayIsOpenAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, List<TaskCommit> tasks, CancellationToken cancellation)
+    {
+        await using var batch = new NpgsqlBatch(connection, transaction) { BatchCommands = { ReplayStatements.Open(_sql, tasks) } };
+        await using var reader = await batch.ExecuteReaderAsync(cancellation);
+        return await reader.ReadAsync(cancellation);
+    }
 }

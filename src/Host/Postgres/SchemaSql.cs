@@ -59,6 +59,10 @@ internal static class SchemaSql
 
     public static string SetOwner(TableDefinition table, string role) => $"ALTER TABLE {table.QuotedName} OWNER TO {Identifiers.Quote(role)};";
 
+    /// <summary>Made together with its table, or with a column that is added to it.</summary>
+    public static string CreateIndex(TableDefinition table) =>
+        $"CREATE INDEX IF NOT EXISTS {Identifiers.Quote($"{table.Name}_index")} ON {table.QuotedName} {table.Index};";
+
     public static string Grant(IEnumerable<string> rights, string on, string role) =>
         $"GRANT {string.Join(", ", rights)} ON {on} TO {Identifiers.Quote(role)};";
 

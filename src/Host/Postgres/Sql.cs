@@ -84,13 +84,67 @@ internal sealed class Sql(string application)
 
     /// <summary>
     /// Without a conflict target, so that INSERT is the only right it needs.
-    /// $1 topics, $2 partitions, $3 offsets, $4 Kafka times, $5 nodes, $6 reasons, $7 errors, $8 keys, $9 values.
+    /// $1 topics, $2 partitions, $3 offsets, $4 Kafka times, $5 nodes, $6 reasons, $7 errors, $8 keys, $9 values,
+    /// $10 headers, $11 stream times.
     /// </summary>
     public string InsertDeadLetters =>
         $"""
-        INSERT INTO {_deadLetters} (topic, partition, "offset", kafka_time, node, reason, error, key, value)
-        SELECT * FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::bytea[])
+        INSERT INTO {_deadLetters} (topic, partition, "offset", kafka_time, node, reason, error, key, value, headers, stream_time)
+        SELECT * FROM unnest(
+            $1::text[], $2::integer[], $3::bigint[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::bytea[], $10::jsonb[], $11::timestamptz[])
         ON CONFLICT DO NOTHING
+        """;
+
+    /// <summary>
+    /// Open requests to replay, each partition's in the order of their numbers, up to so many rows and bytes; at least one,
+    /// however large.
+    /// $1 topics, $2 partitions, $3 numbers: only requests above; $4 rows, $5 bytes.
+    /// </summary>
+    public string Replays =>
+        $"""
+        SELECT topic, partition, "offset", replay, kafka_time, key, value, headers, stream_time
+        FROM (
+            SELECT l.*, row_number() OVER w AS place,
+                sum(coalesce(octet_length(l.key), 0) + coalesce(octet_length(l.value), 0) + coalesce(pg_column_size(l.headers), 0)) OVER w AS bytes
+            FROM unnest($1::text[], $2::integer[], $3::bigint[]) AS m (topic, partition, replay)
+                CROSS JOIN LATERAL (
+                    SELECT * FROM {_deadLetters} AS d
+                    WHERE d.topic = m.topic AND d.partition = m.partition AND d.replay > m.replay AND d.requested_at IS NOT NULL
+                    ORDER BY d.replay LIMIT $4
+                ) AS l
+            WINDOW w AS (ORDER BY l.replay, l.topic, l.partition)
+        ) AS r
+        WHERE r.place = 1 OR (r.place <= $4 AND r.bytes <= $5)
+        ORDER BY r.place
+        """;
+
+    /// <summary>
+    /// Notes how replays went. What is marked as replayed already stays so.
+    /// $1 topics, $2 partitions, $3 offsets; of those that failed again: $4 nodes, $5 reasons, $6 errors, else nulls.
+    /// </summary>
+    public string MarkReplays =>
+        $"""
+        UPDATE {_deadLetters} AS d
+        SET requested_at = NULL,
+            replayed_at = CASE WHEN m.reason IS NULL THEN now() END,
+            attempts = d.attempts + CASE WHEN m.reason IS NULL THEN 0 ELSE 1 END,
+            node = coalesce(m.node, d.node),
+            reason = coalesce(m.reason, d.reason),
+            error = CASE WHEN m.reason IS NULL THEN d.error ELSE m.error END
+        FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::text[], $5::text[], $6::text[]) AS m (topic, partition, "offset", node, reason, error)
+        WHERE d.topic = m.topic AND d.partition = m.partition AND d."offset" = m."offset" AND d.replayed_at IS NULL
+        """;
+
+    /// <summary>
+    /// Which of these replays are still asked for.
+    /// $1 topics, $2 partitions, $3 offsets, $4 numbers.
+    /// </summary>
+    public string OpenReplays =>
+        $"""
+        SELECT d.topic, d.partition, d.replay
+        FROM {_deadLetters} AS d JOIN unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[]) AS m (topic, partition, "offset", replay)
+            ON d.topic = m.topic AND d.partition = m.partition AND d."offset" = m."offset" AND d.replay = m.replay
+        WHERE d.requested_at IS NOT NULL
         """;
 
     public string ReadTopology => $"SELECT tables::text, applied_at, now() FROM {_topology} WHERE id = 1";

@@ -23,6 +23,8 @@ internal static class SystemTables
                 new("era", "bigint") { Default = "0" },
                 new("node", "text"),
                 new("updated_at", "timestamp with time zone"),
+                // The number of the latest request to replay a dead letter of the partition.
+                new("last_replay", "bigint") { Default = "0" },
             ],
             ["topic", "partition"],
             ["SELECT", "INSERT", "UPDATE"])
@@ -45,9 +47,19 @@ internal static class SystemTables
                 new("attempts", "integer") { Default = "1" },
                 new("key", "bytea", Nullable: true),
                 new("value", "bytea", Nullable: true),
+                new("headers", "jsonb", Nullable: true),
+                new("stream_time", "timestamp with time zone", Nullable: true),
+                // A replay: the number of its latest request, since when that is open, and when the record went through.
+                new("replay", "bigint", Nullable: true),
+                new("requested_at", "timestamp with time zone", Nullable: true),
+                new("replayed_at", "timestamp with time zone", Nullable: true),
             ],
             ["topic", "partition", "offset"],
-            ["SELECT", "INSERT"]),
+            ["SELECT", "INSERT", "UPDATE"])
+        {
+            // Asked every second by every node; only open requests are in it.
+            Index = "(topic, partition, replay) WHERE requested_at IS NOT NULL",
+        },
         new(
             application,
             Nodes,

@@ -12,6 +12,9 @@ internal sealed record TableDefinition(
     /// <summary>Storage parameters, as in <c>WITH (...)</c>; not checked, since they are a matter of speed.</summary>
     public string? Storage { get; init; }
 
+    /// <summary>What an index besides the primary key's covers, as in <c>CREATE INDEX ON table ...</c>; not checked either.</summary>
+    public string? Index { get; init; }
+
     public string QuotedName => Sql.Name(Schema, Name);
 
     public override string ToString() => QuotedName;

@@ -36,7 +36,10 @@ internal sealed class Committer(
     /// <summary>One task's change set on its way through a cycle.</summary>
     private sealed record Part(OwnedTask Task, ChangeSet Changes)
     {
-        public TaskCommit ToCommit() => new(Changes, Task.Epoch, Task.CommittedOffset) { Era = Task.Era, LastReplay = Task.LastReplay };
+        /// <summary>The task's last replay once this is committed.</summary>
+        public long LastReplay => Math.Max(Task.LastReplay, Changes.Replays.Count == 0 ? 0 : Changes.Replays[^1].Number);
+
+        public TaskCommit ToCommit() => new(Changes, Task.Epoch, Task.CommittedOffset) { Era = Task.Era, LastReplay = LastReplay };
     }
 
     private static readonly TimeSpan _usualDuration = TimeSpan.FromSeconds(1);
@@ -189,13 +192,7 @@ internal sealed class Committer(
 
         var (task, changes) = parts[0];
         var reason = Failures.Describe(refusal);
-        if (task.Isolation is null)
-        {
-            logger.Refused(task.Partition, changes.Records, reason);
-        }
-
-        task.Isolation ??= new Isolation();
-        if (!task.Isolation.Refused(changes, reason))
+        if (!IsNarrowedDown(task, changes, reason))
         {
             throw new NodeFailedException(refusal);
         }
@@ -203,11 +200,33 @@ internal sealed class Committer(
         if (progress.IsLogDone)
         {
             // Refused by the COMMIT itself: the output of these records is in the log for good.
-            task.Sent = task.Sent with { NextOffset = Math.Max(task.Sent.NextOffset, changes.NextOffset) };
+            task.Sent = task.Sent with { NextOffset = Math.Max(task.Sent.NextOffset, changes.NextOffset), LastReplay = parts[0].LastReplay };
         }
 
         partitions.Rewind(task);
         changes.Dispose();
+    }
+
+    /// <returns>False when that leads nowhere.</returns>
+    private bool IsNarrowedDown(OwnedTask task, ChangeSet changes, string reason)
+    {
+        if (changes.Replays.Count > 0)
+        {
+            if (!task.ReplayIsolation.IsOn)
+            {
+                logger.ReplaysRefused(task.Partition, changes.Replays.Count, reason);
+            }
+
+            return task.ReplayIsolation.Refused(changes, reason);
+        }
+
+        if (task.Isolation is null)
+        {
+            logger.Refused(task.Partition, changes.Records, reason);
+        }
+
+        task.Isolation ??= new Isolation();
+        return task.Isolation.Refused(changes, reason);
     }
 
     private void Succeeded(List<Part> parts, TimeSpan took)
@@ -217,11 +236,12 @@ internal sealed class Committer(
         metrics.CommitTook(took);
         long records = 0;
         var now = surroundings.Time.GetUtcNow().UtcDateTime;
-        foreach (var (task, changes) in parts)
+        foreach (var part in parts)
         {
-            records += changes.Records;
-            task.Committed(changes);
-            Measure(changes, now);
+            records += part.Changes.Records;
+            part.Task.LastReplay = part.LastReplay;
+            part.Task.Committed(part.Changes);
+            Measure(part.Changes, now);
         }
 
         logger.Committed(records, parts.Count, took.TotalMilliseconds);
@@ -259,6 +279,13 @@ internal sealed class Committer(
         {
             var last = changes.DeadLetters[^1];
             logger.DeadLettered(changes.DeadLetters.Count, last.Partition, last.Offset, last.Reason);
+        }
+
+        if (changes.Replays.Count > 0)
+        {
+            var failed = changes.Replays.Count(r => r.Failure is not null);
+            metrics.Replayed(changes.Replays.Count - failed, failed);
+            logger.Replayed(changes.Partition, changes.Replays.Count, failed);
         }
     }
 

@@ -64,6 +64,13 @@ internal interface IStateStore : IAsyncDisposable
     /// </summary>
     /// <exception cref="FencedException">Another node took some of the partitions in between.</exception>
     Task<bool> IsCommittedAsync(IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation);
+
+    /// <summary>
+    /// Dead letters that somebody wants run once more: of these partitions the open requests with numbers above the given ones,
+    /// each partition's in their order. Perhaps not all of them; ask again for the rest.
+    /// </summary>
+    Task<IReadOnlyList<ReplayRecord>> FindReplaysAsync(
+        IReadOnlyCollection<(TopicPartition Partition, long After)> partitions, CancellationToken cancellation);
 }
 
 /// <summary>A transaction that has written everything and waits for its commit. Disposing it without one rolls it back.</summary>

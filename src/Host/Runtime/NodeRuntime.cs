@@ -159,7 +159,7 @@ internal sealed class NodeRuntime
                 continue;
             }
 
-            await ProbeAsync(Dependency.Postgres, _store.HeartbeatAsync, parts, stopping);
+            await ProbeAsync(Dependency.Postgres, parts.BeatAsync, parts, stopping);
             await LookAfterIdleAsync(idle, stopping);
             if (_isLogSuspect || _health.IsDown(Dependency.Kafka) || _health.IsDown(Dependency.Topics))
             {
@@ -237,6 +237,12 @@ internal sealed class NodeRuntime
         var cycle = new CommitCycle(_store, parts.Writer, _surroundings.Time);
         var committer = new Committer(partitions, cycle, _store, _health, _metrics, circuit, _surroundings, parts.Committed, _loggers.CreateLogger<Committer>());
         parts.Committer = _surroundings.Actors.Spawn("committer", committer, Fail);
+        var replays = new Replays(partitions, _store);
+        parts.BeatAsync = async cancellation =>
+        {
+            await _store.HeartbeatAsync(cancellation);
+            await replays.FindAsync(cancellation);
+        };
         parts.IsRetrying = () => committer.IsRetrying;
         parts.IsHeldUp = () => committer.IsHeldUp;
         _metrics.Observe(() => Lags(partitions, parts.Reader), () => [new Measurement<int>(_health.IsReady ? 1 : 0)]);
@@ -276,6 +282,9 @@ internal sealed class NodeRuntime
         public ConsumerLoop Loop { get; set; } = null!;
 
         public IActorRef<CommitterMessage> Committer { get; set; } = null!;
+
+        /// <summary>What is done with the store once a second.</summary>
+        public Func<CancellationToken, Task> BeatAsync { get; set; } = _ => Task.CompletedTask;
 
         public Func<bool> IsRetrying { get; set; } = () => false;
 

@@ -16,6 +16,7 @@ internal sealed class OwnedTask(PartitionStart start, LogPosition sent, Isolatio
     private Isolation? _isolation = isolation;
     private volatile bool _abandoned;
     private volatile bool _hasWork;
+    private volatile bool _hasRequests;
 
     public TopicPartition Partition => start.Partition;
 
@@ -43,6 +44,18 @@ internal sealed class OwnedTask(PartitionStart start, LogPosition sent, Isolatio
 
     /// <summary>The number of the last dead letter replayed on this partition; 0 before the first. The committer's.</summary>
     public long LastReplay { get; set; } = sent.LastReplay;
+
+    /// <summary>Forwarded output of replays up to this number was in the log when the task began.</summary>
+    public long MutedReplays { get; } = sent.LastReplay;
+
+    /// <summary>The search for replays that the store refuses.</summary>
+    public ReplayIsolation ReplayIsolation { get; init; } = new();
+
+    /// <summary>The number of the last request to replay that was handed to the task; 0 before the first. <see cref="Replays"/>'s.</summary>
+    public long LastRequest { get; set; }
+
+    /// <summary>Requests to replay wait in the mailbox.</summary>
+    public bool HasRequests { get => _hasRequests; set => _hasRequests = value; }
 
     /// <summary>Set once, before the task is fed.</summary>
     public IActorRef<TaskMessage> Actor { get; set; } = null!;

@@ -71,7 +71,7 @@ internal sealed class Partitions(
         foreach (var start in starts)
         {
             var position = sent.GetValueOrDefault(start.Partition);
-            Start(start, position.Era == start.Era ? position : default);
+            Start(start, position.Era == start.Era ? position : position with { NextOffset = 0 });
         }
 
         return [.. starts.Select(s => (s.Partition, s.NextOffset))];
@@ -130,7 +130,7 @@ internal sealed class Partitions(
             return null;
         }
 
-        Start(task.Again(), task.Sent, task.Isolation);
+        Start(task.Again(), task.Sent with { LastReplay = Math.Max(task.Sent.LastReplay, task.LastReplay) }, task.Isolation, task.ReplayIsolation);
         return (task.Partition, task.CommittedOffset);
     }
 
@@ -178,14 +178,14 @@ internal sealed class Partitions(
         }
     }
 
-    private void Start(PartitionStart start, LogPosition sent, Isolation? isolation = null)
+    private void Start(PartitionStart start, LogPosition sent, Isolation? isolation = null, ReplayIsolation? replays = null)
     {
         if (_owned.TryGetValue(start.Partition, out var previous))
         {
             Remove(previous);
         }
 
-        var owned = new OwnedTask(start, sent, isolation);
+        var owned = new OwnedTask(start, sent, isolation) { ReplayIsolation = replays ?? new ReplayIsolation() };
         var task = new StreamTask(
             layout, start.Partition, taskOptions, start.NextOffset ?? 0, start.StreamTime, muteBelow: sent.NextOffset,
             isolation?.Rejected.ToDictionary());

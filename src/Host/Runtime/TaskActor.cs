@@ -10,6 +10,9 @@ internal abstract record TaskMessage
     /// <summary>Process these records, then dispose them.</summary>
     public sealed record Process(RecordBatch Batch) : TaskMessage;
 
+    /// <summary>Run these dead letters once more, in this order, before batches that wait.</summary>
+    public sealed record Replay(IReadOnlyList<ReplayRecord> Records) : TaskMessage;
+
     /// <summary>Hand over what was done since the last time. Urgent: it overtakes waiting batches.</summary>
     public sealed record TakeChanges(TaskCompletionSource<ChangeSet?> Reply) : TaskMessage;
 
@@ -22,7 +25,9 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
     : Actor<TaskMessage>
 {
     private readonly LinkedList<RecordBatch> _held = new();
+    private readonly Queue<ReplayRecord> _replays = new();
     private long _countedBytes;
+    private bool _isOfOneReplay;
 
     public override ValueTask ReceiveAsync(TaskMessage message, CancellationToken stopping)
     {
@@ -30,6 +35,14 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
         {
             case TaskMessage.Process process:
                 _held.AddLast(process.Batch);
+                RunHeld();
+                break;
+            case TaskMessage.Replay replay:
+                foreach (var record in replay.Records)
+                {
+                    _replays.Enqueue(record);
+                }
+
                 RunHeld();
                 break;
             case TaskMessage.TakeChanges take:
@@ -40,7 +53,7 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
                 break;
         }
 
-        owned.HasWork = task.HasChanges || _held.Count > 0;
+        owned.HasWork = task.HasChanges || _held.Count > 0 || _replays.Count > 0;
         return ValueTask.CompletedTask;
     }
 
@@ -77,6 +90,7 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
         var changes = task.TakeChanges();
         load.Add(-_countedBytes);
         _countedBytes = 0;
+        _isOfOneReplay = false;
         if (!reply.TrySetResult(changes))
         {
             changes.Dispose();
@@ -88,14 +102,32 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
     /// <summary>Works off what waits, as far as there is room before the next commit.</summary>
     private void RunHeld()
     {
-        while (!IsFull && TryNext(out var batch))
+        while (!IsFull)
         {
-            Run(batch);
+            if (_replays.TryPeek(out var replay))
+            {
+                if (owned.ReplayIsolation.IsOn && task.HasChanges)
+                {
+                    // Its cycle is to have nothing else.
+                    commitSoon();
+                    return;
+                }
+
+                Run(replay);
+            }
+            else if (TryNext(out var batch))
+            {
+                Run(batch);
+            }
+            else
+            {
+                return;
+            }
         }
     }
 
     /// <summary>Until the next commit: the node's tasks together hold enough, or this one has all that a cycle of its may hold.</summary>
-    private bool IsFull => load.IsFull || Room == 0;
+    private bool IsFull => load.IsFull || Room == 0 || _isOfOneReplay;
 
     /// <summary>How many records this cycle may still take.</summary>
     private long Room => owned.Isolation is { } isolation ? Math.Max(0, isolation.Step - task.PendingRecords) : long.MaxValue;
@@ -137,10 +169,30 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
             }
         }
 
+        Count();
+    }
+
+    private void Run(ReplayRecord record)
+    {
+        if (!owned.IsAbandoned)
+        {
+            task.Replay(
+                record, isMuted: record.Number <= owned.MutedReplays, time.GetUtcNow().UtcDateTime, owned.ReplayIsolation.Rejection(record.Number));
+            _isOfOneReplay = owned.ReplayIsolation.IsOn;
+        }
+
+        _replays.Dequeue();
+        owned.HasRequests = _replays.Count > 0;
+        Count();
+    }
+
+    /// <summary>Counts what is held for the next commit, which comes early if that is enough.</summary>
+    private void Count()
+    {
         var bytes = task.PendingBytes;
         load.Add(bytes - _countedBytes);
         _countedBytes = bytes;
-        if (load.WantsCommit || Room == 0)
+        if (load.WantsCommit || Room == 0 || _isOfOneReplay)
         {
             commitSoon();
         }

@@ -55,6 +55,12 @@ internal static partial class Log
     [LoggerMessage(17, LogLevel.Information, "Commits succeed again: reading goes on.")]
     public static partial void ReadingGoesOn(this ILogger logger);
 
+    [LoggerMessage(30, LogLevel.Information, "Replayed {Count} dead letters of {Partition}; {Failed} of them failed again.")]
+    public static partial void Replayed(this ILogger logger, TopicPartition partition, int count, int failed);
+
+    [LoggerMessage(31, LogLevel.Warning, "PostgreSQL refuses something of a cycle with {Replays} replayed dead letters of {Partition}; each is repeated in a cycle of its own. {Reason}")]
+    public static partial void ReplaysRefused(this ILogger logger, TopicPartition partition, int replays, string reason);
+
     [LoggerMessage(13, LogLevel.Debug, "Committed {Records} records of {Tasks} tasks in {Milliseconds} ms.")]
     public static partial void Committed(this ILogger logger, long records, int tasks, double milliseconds);
 

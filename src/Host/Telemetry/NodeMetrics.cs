@@ -17,6 +17,7 @@ internal sealed class NodeMetrics : IDisposable
     private readonly Counter<long> _records;
     private readonly Counter<long> _late;
     private readonly Counter<long> _deadLetters;
+    private readonly Counter<long> _replayed;
     private readonly Counter<long> _rows;
     private readonly Counter<long> _sent;
     private readonly Counter<long> _commits;
@@ -32,6 +33,7 @@ internal sealed class NodeMetrics : IDisposable
         _records = _meter.CreateCounter<long>("streams.records", "{record}", "Records read and committed, dead letters and late ones included.");
         _late = _meter.CreateCounter<long>("streams.records.late", "{record}", "Records that came after their window had closed.");
         _deadLetters = _meter.CreateCounter<long>("streams.dead_letters", "{record}", "Records that could not be processed.");
+        _replayed = _meter.CreateCounter<long>("streams.dead_letters.replayed", "{record}", "Dead letters that were run once more, by outcome: through, failed.");
         _rows = _meter.CreateCounter<long>("streams.rows", "{row}", "Rows written, by table.");
         _sent = _meter.CreateCounter<long>("streams.records.sent", "{record}", "Records sent, by topic.");
         _commits = _meter.CreateCounter<long>("streams.commits", "{commit}", "Commit cycles that succeeded.");
@@ -58,6 +60,12 @@ internal sealed class NodeMetrics : IDisposable
         _late.Add(changes.Late);
         _deadLetters.Add(changes.DeadLetters.Count);
         Totals.Add(changes.Records, changes.Late, changes.DeadLetters.Count);
+    }
+
+    public void Replayed(int through, int failed)
+    {
+        _replayed.Add(through, new KeyValuePair<string, object?>("outcome", "through"));
+        _replayed.Add(failed, new KeyValuePair<string, object?>("outcome", "failed"));
     }
 
     public void Wrote(string table, int rows) => _rows.Add(rows, new KeyValuePair<string, object?>("table", table));

@@ -63,11 +63,36 @@ internal sealed class BatchContext(TopicPartition partition, TaskOptions options
             Source.Offset(index),
             Source.TimestampMs(index),
             node,
-            PostgresText.Clean(error.Message),
-            error is CodecException or RecordRejectedException ? null : PostgresText.Clean(error.ToString()),
+            ErrorSummary.Reason(error),
+            ErrorSummary.Of(error),
             Source.HasKey(index) ? Source.Key(index).ToArray() : null,
-            Source.HasValue(index) ? Source.Value(index).ToArray() : null);
+            Source.HasValue(index) ? Source.Value(index).ToArray() : null)
+        {
+            Headers = Headers(index),
+        };
         _failures.Add(index, new Failure(index, letter, error));
+    }
+
+    /// <summary>
+    /// The letters of the failed records, in offset order, each with the stream time that it found: as the last record before
+    /// it that went through had left it.
+    /// </summary>
+    /// <param name="first">The index of the first record that was looked at.</param>
+    /// <param name="before">Stream time before that one.</param>
+    public IEnumerable<DeadLetter> Letters(int first, DateTime? before)
+    {
+        var time = before;
+        var next = first;
+        foreach (var failure in _failures.Values)
+        {
+            if (failure.Index > next)
+            {
+                time = StreamTimeAt(failure.Index - 1);
+            }
+
+            next = Math.Max(first, failure.Index + 1);
+            yield return failure.Letter with { StreamTime = time };
+        }
     }
 
     /// <summary>Running out of memory is the process's fault, not the record's: with memory it will go through.</summary>
@@ -83,4 +108,11 @@ internal sealed class BatchContext(TopicPartition partition, TaskOptions options
     public DateTime StreamTimeAt(int index) => _streamTimes[index];
 
     public void SetStreamTime(int index, DateTime streamTime) => _streamTimes[index] = streamTime;
+
+    private IReadOnlyList<KeyValuePair<string, byte[]?>> Headers(int index)
+    {
+        using var headers = new HeaderList();
+        Source.CopyHeaders(index, headers);
+        return HeaderList.Unpack(headers.Packed);
+    }
 }

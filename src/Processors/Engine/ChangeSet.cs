@@ -42,8 +42,11 @@ internal sealed class ChangeSet : IDisposable
 
     public List<DeadLetter> DeadLetters { get; } = [];
 
-    /// <summary>Nothing was read since the last commit.</summary>
-    public bool IsEmpty => Records == 0;
+    /// <summary>Dead letters that went through the topology once more, in the order of their numbers.</summary>
+    public List<Replay> Replays { get; } = [];
+
+    /// <summary>Nothing was read or replayed since the last commit.</summary>
+    public bool IsEmpty => Records == 0 && Replays.Count == 0;
 
     /// <summary>What it holds in memory, roughly.</summary>
     public long SizeBytes
@@ -71,7 +74,7 @@ internal sealed class ChangeSet : IDisposable
                 size += 256 + (letter.Key?.Length ?? 0) + (letter.Value?.Length ?? 0);
             }
 
-            return size;
+            return size + (Replays.Count * 64L);
         }
     }
 
@@ -81,6 +84,7 @@ internal sealed class ChangeSet : IDisposable
         Records = Late = 0;
         NewestTimestampMs = null;
         DeadLetters.Clear();
+        Replays.Clear();
         foreach (var output in Outputs)
         {
             output.Clear();

@@ -5,12 +5,19 @@ namespace Streams.Processors;
 /// <param name="Offset">Its offset there.</param>
 /// <param name="TimestampMs">Kafka's timestamp in milliseconds since 1970, if it has one.</param>
 /// <param name="Node">The node of the topology that refused it.</param>
-/// <param name="Reason">Why, in one sentence.</param>
-/// <param name="Error">The exception with its stack, where the reason alone does not explain itself.</param>
+/// <param name="Reason">Why, in one sentence; at most 1,000 characters.</param>
+/// <param name="Error">The exception with the first frames of its stack, where the reason alone does not explain itself; at most 4,000 characters.</param>
 /// <param name="Key">The raw key.</param>
 /// <param name="Value">The raw value.</param>
 public sealed record DeadLetter(
-    TopicPartition Partition, long Offset, long? TimestampMs, string Node, string Reason, string? Error, byte[]? Key, byte[]? Value);
+    TopicPartition Partition, long Offset, long? TimestampMs, string Node, string Reason, string? Error, byte[]? Key, byte[]? Value)
+{
+    /// <summary>Its headers in order.</summary>
+    public IReadOnlyList<KeyValuePair<string, byte[]?>> Headers { get; init; } = [];
+
+    /// <summary>Stream time of the partition as the record found it; <c>null</c> if it was the first. A replay is judged by it.</summary>
+    public DateTime? StreamTime { get; init; }
+}
 
 /// <summary>A record is refused for what it is (too large, out of range), rather than for a fault in code. The message is the reason.</summary>
 internal sealed class RecordRejectedException(string message) : Exception(message);

@@ -78,25 +78,8 @@ internal sealed class StreamTask : IDisposable
             return;
         }
 
-        _context.Begin(batch, now);
-        FailRejected(batch);
-        var read = _source.Decode(NextOffset);
-        try
-        {
-            Run();
-        }
-        catch
-        {
-            Discard();
-            throw;
-        }
-
-        foreach (var step in _steps)
-        {
-            step.Accept();
-        }
-
-        _changes.Late += _context.LateCount;
+        var before = StreamTime;
+        var read = RunWhole(batch, NextOffset, _rejected, now);
         _changes.NewestTimestampMs = batch.Count > 0 ? batch.TimestampMs(batch.Count - 1) : null;
         if (_context.Options.OnError == ErrorPolicy.Stop && _context.FailureCount > 0)
         {
@@ -108,10 +91,37 @@ internal sealed class StreamTask : IDisposable
 
         NextOffset = batch.NextOffset;
         _changes.Records += read;
-        if (_context.Options.OnError == ErrorPolicy.DeadLetter)
+        if (_context.FailureCount > 0 && _context.Options.OnError == ErrorPolicy.DeadLetter)
         {
-            _changes.DeadLetters.AddRange(_context.Failures.Select(f => f.Letter));
+            _changes.DeadLetters.AddRange(_context.Letters(batch.Count - read, before));
         }
+    }
+
+    /// <summary>
+    /// Runs a dead letter once more. Its effects join those of the records read meanwhile; whether it is late is judged by the
+    /// stream time that it found when it failed, and neither the partition's clock nor <see cref="NextOffset"/> moves. If
+    /// it fails again it has no effect, whatever the policy, and says so in <see cref="ChangeSet.Replays"/>.
+    /// </summary>
+    /// <param name="record">The record. Not disposed.</param>
+    /// <param name="isMuted">What it forwards is in Kafka already and is not sent again.</param>
+    /// <param name="now">Wall time, for <see cref="TaskOptions.MaxFuture"/>.</param>
+    /// <param name="rejected">Why PostgreSQL has refused it: it fails without being tried.</param>
+    public void Replay(ReplayRecord record, bool isMuted, DateTime now, string? rejected = null)
+    {
+        var (clock, muteBelow) = (_clock, _context.MuteBelow);
+        _clock = new StreamClock(record.StreamTime);
+        _context.MuteBelow = isMuted ? long.MaxValue : 0;
+        try
+        {
+            RunWhole(record, record.Offset(0), rejected is null ? null : new Dictionary<long, string> { [record.Offset(0)] = rejected }, now);
+        }
+        finally
+        {
+            _clock = clock;
+            _context.MuteBelow = muteBelow;
+        }
+
+        _changes.Replays.Add(new Replay(record.Offset(0), record.Number, _context.Failures.FirstOrDefault()?.Letter));
     }
 
     /// <summary>Hands over what was done since the last call and starts anew.</summary>
@@ -130,6 +140,32 @@ internal sealed class StreamTask : IDisposable
     {
         changes.Clear();
         _spare.Push(changes);
+    }
+
+    /// <summary>Decodes a batch from an offset on and runs it until a run goes through, whose effects join the change set.</summary>
+    /// <returns>How many records were looked at.</returns>
+    private int RunWhole(RecordBatch batch, long fromOffset, IReadOnlyDictionary<long, string>? rejected, DateTime now)
+    {
+        _context.Begin(batch, now);
+        FailRejected(batch, rejected);
+        var read = _source.Decode(fromOffset);
+        try
+        {
+            Run();
+        }
+        catch
+        {
+            Discard();
+            throw;
+        }
+
+        foreach (var step in _steps)
+        {
+            step.Accept();
+        }
+
+        _changes.Late += _context.LateCount;
+        return read;
     }
 
     /// <summary>Runs the steps until a run goes through, and moves the clock.</summary>
@@ -162,11 +198,11 @@ internal sealed class StreamTask : IDisposable
         }
     }
 
-    private void FailRejected(RecordBatch batch)
+    private void FailRejected(RecordBatch batch, IReadOnlyDictionary<long, string>? rejected)
     {
-        for (var i = 0; _rejected is not null && i < batch.Count; i++)
+        for (var i = 0; rejected is not null && i < batch.Count; i++)
         {
-            if (_rejected.TryGetValue(batch.Offset(i), out var reason))
+            if (rejected.TryGetValue(batch.Offset(i), out var reason))
             {
                 _context.Fail(i, "PostgreSQL", new RecordRejectedException(reason));
             }

@@ -191,7 +191,7 @@ public sealed class RightsTests(TestPostgres postgres)
         Assert.Equal(
             [
                 "GRANT INSERT, UPDATE ON \"clickstream\".\"partitions\" TO \"nobody3\";",
-                "GRANT INSERT ON \"clickstream\".\"dead_letters\" TO \"nobody3\";",
+                "GRANT INSERT, UPDATE ON \"clickstream\".\"dead_letters\" TO \"nobody3\";",
                 "GRANT INSERT, UPDATE, DELETE ON \"clickstream\".\"nodes\" TO \"nobody3\";",
                 "GRANT INSERT, UPDATE ON \"clickstream\".\"topology\" TO \"nobody3\";",
                 "GRANT INSERT ON \"clickstream\".\"errors\" TO \"nobody3\";",

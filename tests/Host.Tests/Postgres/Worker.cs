@@ -8,6 +8,7 @@ namespace Streams.Hosting.Tests.Postgres;
 /// <summary>One task of the real engine, fed by hand, with what it needs to know for its next commit.</summary>
 internal sealed class Worker(Topology topology, int partition = 0, string topic = "clickstream") : IDisposable
 {
+    private static readonly DateTime _now = new(2100, 1, 1, 0, 0, 0, DateTimeKind.Utc);
     private readonly TaskLayout _layout = new(topology);
     private StreamTask? _task;
     private PartitionStart? _start;
@@ -39,8 +40,17 @@ internal sealed class Worker(Topology topology, int partition = 0, string topic 
     public void Feed(params LogRecord[] records)
     {
         using var batch = new MemoryRecordBatch(Partition, records);
-        Task.Process(batch, new DateTime(2100, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+        Task.Process(batch, _now);
         _nextOffset = Task.NextOffset;
+    }
+
+    /// <summary>Runs dead letters once more.</summary>
+    public void Replay(IEnumerable<ReplayRecord> records)
+    {
+        foreach (var record in records)
+        {
+            Task.Replay(record, isMuted: false, _now);
+        }
     }
 
     /// <summary>What was done since the last call, ready to commit.</summary>

@@ -1,5 +1,7 @@
 using System.Globalization;
+using Microsoft.Extensions.Configuration;
 using Npgsql;
+using Streams.Hosting.DeadLetters;
 using TestKit;
 
 namespace Integration.Tests.Support;
@@ -75,6 +77,19 @@ internal sealed class Job : IAsyncDisposable
         var node = Node.Start(all, Program);
         _nodes.Add(node);
         return node;
+    }
+
+    /// <summary>Its dead letters, as people get at them.</summary>
+    public DeadLetterTable OpenDeadLetters() => DeadLetterTable.Open(new ConfigurationBuilder().AddInMemoryCollection(
+    [
+        new("ConnectionStrings:Postgres", _postgres), new("Streams:ApplicationId", Application),
+    ]).Build());
+
+    /// <summary>Asks a question that has one answer, yes or no.</summary>
+    public async Task<bool> AskAsync(string sql)
+    {
+        await using var command = _data.CreateCommand(sql);
+        return (bool)(await command.ExecuteScalarAsync())!;
     }
 
     public async Task<Node> StartReadyAsync(string? name = null, params (string Key, string Value)[] settings)

@@ -1,0 +1,49 @@
+using System.CommandLine;
+using Streams.Hosting;
+using Streams.Hosting.DeadLetters;
+
+namespace Clickstream;
+
+/// <summary>The command <c>dlq</c>: what to do about records that could not be processed.</summary>
+internal static class DlqCommand
+{
+    /// <summary>The command, for the root command.</summary>
+    public static Command Create() => new("dlq", "Dead letters: records that could not be processed. Look at them, replay them, drop them.")
+    {
+        DlqListCommand.Create(),
+        DlqShowCommand.Create(),
+        DlqReplayCommand.Create(),
+        DlqDropCommand.Create(),
+    };
+
+    /// <summary>Runs the work on the application's dead letters; what is wrong goes to standard error, with exit code 1.</summary>
+    /// <param name="arguments">The command line.</param>
+    /// <param name="settings">Settings as .NET's configuration takes them.</param>
+    /// <param name="work">The work; returns the exit code.</param>
+    public static async Task<int> RunAsync(ParseResult arguments, IReadOnlyList<string> settings, Func<DeadLetterTable, Task<int>> work)
+    {
+        try
+        {
+            // Built as run builds it, and not started: so both read the same settings.
+            await using var app = StreamsApplication.Create(ClickstreamTopology.Build(Settings.Load().Names()), [.. settings], Settings.ForNode());
+            await using var letters = DeadLetterTable.Open(app.Configuration);
+            return await work(letters);
+        }
+        catch (Exception e) when (e is DeadLetterException or StreamsConfigurationException)
+        {
+            arguments.InvocationConfiguration.Error.WriteLine(e.Message);
+            return 1;
+        }
+    }
+
+    /// <summary><c>1 dead letter</c>, <c>2 dead letters</c>.</summary>
+    public static string Counted(long count, string verb = "") => FormattableString.Invariant($"{count:N0} dead letter{(count == 1 ? "" : "s")}{verb}");
+
+    /// <summary>How a dead letter stands, in one word.</summary>
+    public static string Word(DeadLetterStates state) => state switch
+    {
+        DeadLetterStates.Replayed => "replayed",
+        DeadLetterStates.Requested => "requested",
+        _ => "waiting",
+    };
+}
