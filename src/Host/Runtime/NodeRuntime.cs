@@ -117,23 +117,45 @@ internal sealed class NodeRuntime
 
     private async Task CommitRegularlyAsync(Parts parts, CancellationToken stopping)
     {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        _ = CancelWithAsync(_failed.Task, ended);
+        _ = CancelWithAsync(parts.Loop.Stopped, ended);
         using var timer = new PeriodicTimer(_options.CommitInterval, _surroundings.Time);
         var probe = ProbeAsync(parts, stopping);
         while (!stopping.IsCancellationRequested)
         {
-            var tick = timer.WaitForNextTickAsync(stopping).AsTask();
-            var first = await Task.WhenAny(tick, _failed.Task, parts.Loop.Stopped);
-            if (first == _failed.Task)
+            try
+            {
+                await timer.WaitForNextTickAsync(ended.Token);
+            }
+            catch (OperationCanceledException) when (_failed.Task.IsCompleted)
             {
                 throw new NodeFailedException(_failed.Task.Result);
             }
+            catch (OperationCanceledException) when (parts.Loop.Stopped.IsFaulted)
+            {
+                await parts.Loop.Stopped;
+            }
 
-            await first;
             parts.CommitSoon();
             parts.TellGroup();
         }
 
         await probe;
+    }
+
+    /// <summary>A wait for the first of several tasks would add to each of them at every tick, and go on a thread of its choice.</summary>
+    private static async Task CancelWithAsync(Task task, CancellationTokenSource source)
+    {
+        await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        try
+        {
+            source.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // Nobody waits any more.
+        }
     }
 
     /// <summary>

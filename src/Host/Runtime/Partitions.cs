@@ -154,7 +154,12 @@ internal sealed class Partitions(
     public void Fenced(OwnedTask task)
     {
         logger.PartitionFenced(task.Partition);
-        _idle[task.Partition] = new(task.Partition, task.Era, surroundings.Time.GetTimestamp(), MissingOffset: null);
+        if (Find(task.Partition) == task)
+        {
+            // A task that had been let go of before says nothing about its successor here.
+            _idle[task.Partition] = new(task.Partition, task.Era, surroundings.Time.GetTimestamp(), MissingOffset: null);
+        }
+
         Remove(task);
     }
 

@@ -1,0 +1,74 @@
+using Streams.Processors;
+using Streams.Processors.Testing;
+
+namespace Simulation.Tests.Log;
+
+/// <summary>A transaction of a producer: open, then committed or aborted.</summary>
+internal sealed class LogTransaction
+{
+    /// <summary><c>null</c> while it is open.</summary>
+    public bool? IsCommitted { get; set; }
+}
+
+/// <summary>The partitions of the fake log.</summary>
+internal sealed class FakeTopics
+{
+    private readonly SortedDictionary<TopicPartition, List<Entry>> _partitions = [];
+    private readonly Dictionary<string, int> _counts = new(StringComparer.Ordinal);
+
+    private sealed record Entry(LogRecord Record, LogTransaction? Transaction);
+
+    /// <summary>How many records there are, in all topics.</summary>
+    public long Appended { get; private set; }
+
+    public void Create(string topic, int partitions)
+    {
+        _counts.Add(topic, partitions);
+        for (var i = 0; i < partitions; i++)
+        {
+            _partitions.Add(new TopicPartition(topic, i), []);
+        }
+    }
+
+    public IEnumerable<TopicPartition> PartitionsOf(string topic) => _partitions.Keys.Where(p => p.Topic == topic);
+
+    /// <summary>The partition of a key: always the same.</summary>
+    public TopicPartition PartitionFor(string topic, ReadOnlySpan<byte> key)
+    {
+        uint hash = 2166136261;
+        foreach (var b in key)
+        {
+            hash = (hash ^ b) * 16777619;
+        }
+
+        return new TopicPartition(topic, (int)(hash % (uint)_counts[topic]));
+    }
+
+    /// <param name="partition">Where to.</param>
+    /// <param name="record">The record; its offset is given here.</param>
+    /// <param name="transaction">The transaction it is part of, if any.</param>
+    /// <param name="gap">How many offsets are passed over first, as control records take them.</param>
+    public void Append(TopicPartition partition, LogRecord record, LogTransaction? transaction = null, int gap = 0)
+    {
+        _partitions[partition].Add(new Entry(record with { Offset = EndOf(partition) + gap }, transaction));
+        Appended++;
+    }
+
+    /// <summary>The offset after the last record.</summary>
+    public long EndOf(TopicPartition partition) => _partitions[partition] is { Count: > 0 } entries ? entries[^1].Record.Offset + 1 : 0;
+
+    /// <summary>Records from an offset on.</summary>
+    public IReadOnlyList<LogRecord> Read(TopicPartition partition, long from, int most)
+    {
+        var entries = _partitions[partition];
+        var first = entries.FindIndex(e => e.Record.Offset >= from);
+        return first < 0 ? [] : [.. entries.Skip(first).Take(most).Select(e => e.Record)];
+    }
+
+    /// <summary>What a consumer sees that reads only what is committed.</summary>
+    public IEnumerable<(TopicPartition Partition, LogRecord Record)> ReadCommitted(string topic) =>
+        from partition in PartitionsOf(topic)
+        from entry in _partitions[partition].TakeWhile(e => e.Transaction is null or { IsCommitted: not null })
+        where entry.Transaction is null or { IsCommitted: true }
+        select (partition, entry.Record);
+}

@@ -1,0 +1,72 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+using Streams;
+using Streams.Processors;
+
+namespace Simulation.Tests.Scenario;
+
+/// <summary>An event of the input: <c>path|status|milliseconds</c>. Anything else cannot be decoded.</summary>
+internal sealed record Visit(string Path, int Status, DateTime Time)
+{
+    public static Visit? Parse(string text)
+    {
+        var parts = text.Split('|');
+        return parts.Length == 3
+            && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var status)
+            && long.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out var ms)
+            ? new Visit(parts[0], status, DateTime.UnixEpoch.AddMilliseconds(ms))
+            : null;
+    }
+
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Path}|{Status}|{(Time - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerMillisecond}");
+}
+
+/// <summary>Reads and writes <see cref="Visit"/>s.</summary>
+internal sealed class VisitCodec : ICodec<Visit>
+{
+    public string Name => "visit";
+
+    public Visit Decode(ReadOnlySpan<byte> bytes) =>
+        Visit.Parse(Encoding.UTF8.GetString(bytes)) ?? throw new CodecException("This is no visit.");
+
+    public void Encode(Visit value, IBufferWriter<byte> output) => output.Write(Encoding.UTF8.GetBytes(value.ToString()));
+}
+
+/// <summary>
+/// The topology that is simulated, with all that a cycle can hold: forwarded records, rows that are appended, windowed counts
+/// with a changelog, and totals that all nodes add to.
+/// </summary>
+internal static class SimulatedTopology
+{
+    public const string Visits = "visits";
+    public const string Errors = "errors";
+    public const string ErrorRows = "error_rows";
+    public const string ErrorCounts = "error_counts";
+    public const string ErrorCountsTopic = "error-counts";
+    public const string StatusTotals = "status_totals";
+    public const string StatusTotalsTopic = "status-totals";
+    public const int FirstErrorStatus = 400;
+    public static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
+    public static readonly TimeSpan Grace = TimeSpan.FromMinutes(1);
+
+    public static Topology Build()
+    {
+        var builder = new StreamBuilder();
+        var visits = builder.Stream(Visits, Codecs.Utf8, new VisitCodec(), visit => visit.Time);
+        var errors = visits.Filter(visit => visit.Status >= FirstErrorStatus);
+        errors.To(Errors);
+        errors.ToTable(ErrorRows, table => table.Column("path", visit => visit.Path).Column("status", visit => visit.Status));
+        errors.GroupBy(visit => new VisitKey(visit.Path, visit.Status))
+            .WindowedBy(Tumbling.Of(Window).WithGrace(Grace))
+            .Count("n")
+            .ToTable(ErrorCounts)
+            .ToTopic(ErrorCountsTopic);
+        visits.GroupBy(visit => visit.Status, "status").Count("n").ToTable(StatusTotals).ToTopic(StatusTotalsTopic);
+        return builder.Build();
+    }
+}
+
+/// <summary>What errors are counted by.</summary>
+internal readonly record struct VisitKey(string Path, int Status);

@@ -1,0 +1,158 @@
+using Streams.Hosting.Kafka;
+using Streams.Hosting.Runtime;
+using Streams.Processors;
+
+namespace Simulation.Tests.Scenario;
+
+/// <summary>Wirings that leave out one of the things that exactly once rests on.</summary>
+internal static class Mutations
+{
+    /// <summary>The store takes what a node writes to partitions that another node has taken over.</summary>
+    public static readonly Wiring NoFence = new() { HasFence = false };
+
+    /// <summary>Nodes do not ask how far the output of a partition is in the log already.</summary>
+    public static readonly Wiring NoMute = new() { Log = log => new ForgetfulLog(log) };
+
+    /// <summary>The store commits first, then the log.</summary>
+    public static Wiring StoreFirst()
+    {
+        // A node is wired in one go: its store, then its log.
+        var pending = new PendingLogCommits();
+        return new Wiring
+        {
+            Store = store => new EarlyStore(store, pending = new PendingLogCommits()),
+            Log = log => new LateLog(log, pending),
+        };
+    }
+
+    /// <summary>A COMMIT whose outcome is not known counts as one or the other.</summary>
+    public static Wiring UnknownIs(bool committed) => new() { Store = store => new GuessingStore(store, committed) };
+
+    private class StoreDecorator(IStateStore inner) : IStateStore
+    {
+        public Task PrepareAsync(CancellationToken cancellation) => inner.PrepareAsync(cancellation);
+
+        public Task<IReadOnlyList<PartitionStart>> AcquireAsync(IReadOnlyList<TopicPartition> partitions, CancellationToken cancellation) =>
+            inner.AcquireAsync(partitions, cancellation);
+
+        public Task HeartbeatAsync(CancellationToken cancellation) => inner.HeartbeatAsync(cancellation);
+
+        public Task<IReadOnlyDictionary<TopicPartition, long>> ErasAsync(IReadOnlyList<TopicPartition> partitions, CancellationToken cancellation) =>
+            inner.ErasAsync(partitions, cancellation);
+
+        public virtual Task<ICommitTransaction> WriteAsync(
+            IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation, Func<CancellationToken, Task>? beforeMerge = null) =>
+            inner.WriteAsync(tasks, cancellation, beforeMerge);
+
+        public virtual Task<bool> IsCommittedAsync(IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation) =>
+            inner.IsCommittedAsync(tasks, cancellation);
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
+
+    private sealed class GuessingStore(IStateStore inner, bool committed) : StoreDecorator(inner)
+    {
+        public override Task<bool> IsCommittedAsync(IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation) => Task.FromResult(committed);
+    }
+
+    /// <summary>A node's commit of the log that waits for the store's.</summary>
+    private sealed class PendingLogCommits
+    {
+        public Func<Task>? Next { get; set; }
+    }
+
+    private sealed class EarlyStore(IStateStore inner, PendingLogCommits pending) : StoreDecorator(inner)
+    {
+        public override async Task<ICommitTransaction> WriteAsync(
+            IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation, Func<CancellationToken, Task>? beforeMerge = null) =>
+            new EarlyTransaction(await base.WriteAsync(tasks, cancellation, beforeMerge), pending);
+    }
+
+    private sealed class EarlyTransaction(ICommitTransaction inner, PendingLogCommits pending) : ICommitTransaction
+    {
+        public IReadOnlyList<RowBuffer> Totals => inner.Totals;
+
+        public async Task CommitAsync(CancellationToken cancellation)
+        {
+            var logCommit = pending.Next!;
+            await inner.CommitAsync(cancellation);
+            await logCommit();
+        }
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
+
+    private abstract class LogDecorator(IRecordLog inner) : IRecordLog
+    {
+        private IRecordReader? _reader;
+
+        public virtual IRecordReader CreateReader(IPartitionOwner owner, Action<KafkaFailure> onFailure) => _reader = inner.CreateReader(owner, onFailure);
+
+        public virtual IRecordWriter CreateWriter(IRecordReader reader, Action<KafkaFailure> onFailure) => inner.CreateWriter(_reader!, onFailure);
+
+        public Task<string?> FindMissingTopicAsync(CancellationToken cancellation) => inner.FindMissingTopicAsync(cancellation);
+
+        public Task<(long First, long End)> RangeAsync(TopicPartition partition, CancellationToken cancellation) => inner.RangeAsync(partition, cancellation);
+    }
+
+    private sealed class ForgetfulLog(IRecordLog inner) : LogDecorator(inner)
+    {
+        public override IRecordReader CreateReader(IPartitionOwner owner, Action<KafkaFailure> onFailure) => new Reader(base.CreateReader(owner, onFailure));
+
+        private sealed class Reader(IRecordReader inner) : IRecordReader
+        {
+            public IReadOnlyList<LogPosition> Committed(IReadOnlyCollection<TopicPartition> partitions, TimeSpan timeout) => [];
+
+            public void Subscribe(IReadOnlyList<string> topics) => inner.Subscribe(topics);
+
+            public void Poll(TimeSpan timeout, List<RecordBatch> into) => inner.Poll(timeout, into);
+
+            public void Wake() => inner.Wake();
+
+            public void Pause(IReadOnlyCollection<TopicPartition> partitions) => inner.Pause(partitions);
+
+            public void Resume(IReadOnlyCollection<TopicPartition> partitions) => inner.Resume(partitions);
+
+            public void Rewind(TopicPartition partition, long? offset) => inner.Rewind(partition, offset);
+
+            public void CommitOffsets(IReadOnlyCollection<(TopicPartition Partition, long NextOffset)> offsets) => inner.CommitOffsets(offsets);
+
+            public long? EndOffset(TopicPartition partition) => inner.EndOffset(partition);
+
+            public void Close() => inner.Close();
+
+            public void Dispose() => inner.Dispose();
+        }
+    }
+
+    private sealed class LateLog(IRecordLog inner, PendingLogCommits pending) : LogDecorator(inner)
+    {
+        public override IRecordWriter CreateWriter(IRecordReader reader, Action<KafkaFailure> onFailure) =>
+            new Writer(base.CreateWriter(reader, onFailure), pending);
+
+        private sealed class Writer(IRecordWriter inner, PendingLogCommits pending) : IRecordWriter
+        {
+            public bool IsTransactional => inner.IsTransactional;
+
+            public Task CompleteAsync(CancellationToken cancellation)
+            {
+                pending.Next = () => inner.CompleteAsync(cancellation);
+                return Task.CompletedTask;
+            }
+
+            public Task PrepareAsync(CancellationToken cancellation) => inner.PrepareAsync(cancellation);
+
+            public Task BeginAsync(CancellationToken cancellation) => inner.BeginAsync(cancellation);
+
+            public void Send(OutputBuffer records, CancellationToken cancellation) => inner.Send(records, cancellation);
+
+            public Task SettleAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) => inner.SettleAsync(inputs, cancellation);
+
+            public Task AbandonAsync() => inner.AbandonAsync();
+
+            public Task<bool> IsCompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) => inner.IsCompleteAsync(inputs, cancellation);
+
+            public void Dispose() => inner.Dispose();
+        }
+    }
+}

@@ -1,0 +1,258 @@
+using Simulation.Tests.Machine;
+using Streams;
+using Streams.Hosting.Runtime;
+using Streams.Processors;
+
+namespace Simulation.Tests.Store;
+
+/// <summary>
+/// The server of the fake store, as PostgreSQL is where it matters: transactions at READ COMMITTED whose writes only they see,
+/// row locks until the end, a fence on the rows of partitions, sessions that the server ends when they idle or their client is
+/// gone. Its methods run as the server's process.
+/// </summary>
+internal sealed class Database
+{
+    private readonly Simulator _simulator;
+    private readonly StoreLimits _limits;
+    private readonly Action<string> _onViolation;
+    private readonly List<Session> _open = [];
+    private readonly SortedDictionary<TopicPartition, PartitionRow> _partitions = [];
+    private readonly Dictionary<string, Table> _tables = new(StringComparer.Ordinal);
+    private readonly Locks _locks;
+    private int _sessions;
+
+    public Database(Simulator simulator, Topology topology, StoreLimits limits, Action<string> onViolation)
+    {
+        _simulator = simulator;
+        _limits = limits;
+        _onViolation = onViolation;
+        _locks = new Locks(simulator, limits.LockTimeout, onViolation);
+        Process = new SimulatedProcess(simulator, "postgres");
+        foreach (var schema in topology.Tables)
+        {
+            _tables.Add(schema.Name, new Table(schema));
+        }
+    }
+
+    public SimulatedProcess Process { get; }
+
+    /// <summary>Whether a cycle that another node has fenced off is refused. Off only to see what happens then.</summary>
+    public bool HasFence { get; set; } = true;
+
+    public IReadOnlyDictionary<TopicPartition, PartitionRow> Partitions => _partitions;
+
+    /// <summary>The epochs that processes have been told when they took partitions over.</summary>
+    public Dictionary<(string Process, TopicPartition Partition), long> Told { get; } = [];
+
+    public SortedDictionary<(TopicPartition Partition, long Offset), DeadLetter> DeadLetters { get; } = [];
+
+    public Table Table(string name) => _tables[name];
+
+    public Session Open(string client)
+    {
+        var session = new Session($"{client}/{++_sessions}");
+        _open.Add(session);
+        return session;
+    }
+
+    public async Task<IReadOnlyList<PartitionStart>> AcquireAsync(Session session, IReadOnlyList<TopicPartition> sorted)
+    {
+        var starts = new List<PartitionStart>(sorted.Count);
+        foreach (var partition in sorted)
+        {
+            await _locks.TakeAsync(session, RowOf(partition));
+            var row = _partitions.GetValueOrDefault(partition) ?? new PartitionRow(0, null, null);
+            row = row with { Epoch = row.Epoch + 1 };
+            session.Partitions[partition] = row;
+            starts.Add(new PartitionStart(partition, row.Epoch, row.NextOffset, row.StreamTime));
+        }
+
+        Commit(session);
+        return starts;
+    }
+
+    /// <summary>Moves the offsets under their fence, and writes what is this node's alone.</summary>
+    /// <exception cref="FencedException">Some rows are another node's.</exception>
+    public async Task<bool> WriteAsync(Session session, Write write)
+    {
+        await FenceAsync(session, write.Moves);
+        session.DeadLetters.AddRange(write.DeadLetters);
+        foreach (var append in write.Appends)
+        {
+            await PauseAsync(session);
+            await AppendAsync(session, append);
+        }
+
+        WatchIdle(session);
+        return true;
+    }
+
+    /// <summary>Merges rows that nodes share.</summary>
+    /// <returns>The new totals of those with a changelog.</returns>
+    public async Task<IReadOnlyList<(TableSchema Table, List<object?[]> Rows)>> MergeAsync(Session session, IReadOnlyList<TableRows> merges)
+    {
+        var totals = new List<(TableSchema, List<object?[]>)>();
+        session.Statements++;
+        foreach (var merge in merges)
+        {
+            await PauseAsync(session);
+            var rows = await MergeAsync(session, merge);
+            if (merge.Table.ChangelogTopic is not null)
+            {
+                totals.Add((merge.Table, rows));
+            }
+        }
+
+        WatchIdle(session);
+        return totals;
+    }
+
+    public Task<IReadOnlyDictionary<TopicPartition, long>> ErasAsync(IReadOnlyList<TopicPartition> partitions) =>
+        Task.FromResult<IReadOnlyDictionary<TopicPartition, long>>(partitions.Where(_partitions.ContainsKey).ToDictionary(p => p, _ => 0L));
+
+    public Task CommitAsync(Session session)
+    {
+        session.ThrowIfEnded();
+        Commit(session);
+        return Task.CompletedTask;
+    }
+
+    public async Task<Dictionary<TopicPartition, (long Epoch, long? NextOffset)>> ReadBackAsync(Session session, IReadOnlyList<TopicPartition> sorted)
+    {
+        var rows = new Dictionary<TopicPartition, (long, long?)>();
+        foreach (var partition in sorted)
+        {
+            await _locks.TakeAsync(session, RowOf(partition));
+            if (_partitions.TryGetValue(partition, out var row))
+            {
+                rows.Add(partition, (row.Epoch, row.NextOffset));
+            }
+        }
+
+        Rollback(session);
+        return rows;
+    }
+
+    /// <summary>Ends a transaction without a trace; one that has ended stays as it did.</summary>
+    public void Rollback(Session session)
+    {
+        if (!session.IsEnded)
+        {
+            End(session, committed: false);
+        }
+    }
+
+    /// <summary>The server restarts at once: all transactions end.</summary>
+    public void Restart()
+    {
+        _simulator.Trace.Add("postgres", "restarts");
+        _open.ToList().ForEach(Rollback);
+    }
+
+    private static string RowOf(TopicPartition partition) => $"partition {partition}";
+
+    private async Task FenceAsync(Session session, IReadOnlyList<Move> moves)
+    {
+        var fenced = new List<TopicPartition>();
+        foreach (var move in moves)
+        {
+            await _locks.TakeAsync(session, RowOf(move.Partition));
+            var row = _partitions.GetValueOrDefault(move.Partition);
+            if (HasFence && (row is null || row.Epoch != move.Epoch || row.NextOffset != move.ReadFrom))
+            {
+                fenced.Add(move.Partition);
+                continue;
+            }
+
+            session.Partitions[move.Partition] = new PartitionRow(row!.Epoch, move.NextOffset, move.StreamTime);
+        }
+
+        if (fenced.Count > 0)
+        {
+            Rollback(session);
+            throw new FencedException(fenced);
+        }
+    }
+
+    private async Task AppendAsync(Session session, TableRows append)
+    {
+        var table = _tables[append.Table.Name];
+        foreach (var (key, values) in append.Rows)
+        {
+            await _locks.TakeAsync(session, $"{append.Table.Name} {key}");
+            if (table.Rows.ContainsKey(key))
+            {
+                _onViolation($"{session.Name} appends the row {key} to {append.Table.Name} a second time");
+            }
+
+            session.Rows.Add((table, key, values));
+        }
+    }
+
+    private async Task<List<object?[]>> MergeAsync(Session session, TableRows merge)
+    {
+        var table = _tables[merge.Table.Name];
+        var totals = new List<object?[]>();
+        foreach (var (key, values) in merge.Rows)
+        {
+            await _locks.TakeAsync(session, $"{merge.Table.Name} {key}");
+            var row = table.Merge(key, values);
+            session.Rows.Add((table, key, row));
+            totals.Add(row);
+        }
+
+        return totals;
+    }
+
+    /// <summary>Between two statements.</summary>
+    private async Task PauseAsync(Session session)
+    {
+        await Task.Delay(_simulator.Some(TimeSpan.FromMilliseconds(3)), Process.Time);
+        session.ThrowIfEnded();
+    }
+
+    private void WatchIdle(Session session)
+    {
+        var statements = ++session.Statements;
+        _simulator.After(_limits.IdleTimeout, () =>
+        {
+            if (!session.IsEnded && session.Statements == statements)
+            {
+                _simulator.Trace.Add("postgres", $"{session.Name} was idle for too long: ended");
+                Rollback(session);
+            }
+        });
+    }
+
+    private void Commit(Session session)
+    {
+        session.ThrowIfEnded();
+        foreach (var (partition, row) in session.Partitions)
+        {
+            _partitions[partition] = row;
+        }
+
+        foreach (var (table, key, row) in session.Rows)
+        {
+            table.Rows[key] = row;
+        }
+
+        foreach (var letter in session.DeadLetters.Where(l => !DeadLetters.TryAdd((l.Partition, l.Offset), l)))
+        {
+            _onViolation($"{session.Name} writes the dead letter {letter.Partition}@{letter.Offset} a second time");
+        }
+
+        _simulator.Trace.Add("postgres", $"{session.Name} committed: {string.Join(", ", session.Partitions.Select(p => $"{p.Key} epoch {p.Value.Epoch} at {p.Value.NextOffset}"))}");
+        End(session, committed: true);
+    }
+
+    private void End(Session session, bool committed)
+    {
+        session.End(committed);
+        _open.Remove(session);
+        _locks.ReleaseAll(session);
+    }
+}
+
+/// <summary>The server's patience.</summary>
+internal sealed record StoreLimits(TimeSpan LockTimeout, TimeSpan IdleTimeout);

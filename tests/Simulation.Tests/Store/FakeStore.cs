@@ -1,0 +1,175 @@
+using Npgsql;
+using Simulation.Tests.Machine;
+using Streams.Hosting.Postgres;
+using Streams.Hosting.Runtime;
+using Streams.Processors;
+
+namespace Simulation.Tests.Store;
+
+/// <summary>A node's client of the fake database.</summary>
+internal sealed class FakeStore(Simulator simulator, Network network, Database database, SimulatedProcess process, StoreFaults faults) : IStateStore
+{
+    public Task PrepareAsync(CancellationToken cancellation) => Task.CompletedTask;
+
+    public async Task<IReadOnlyList<PartitionStart>> AcquireAsync(IReadOnlyList<TopicPartition> partitions, CancellationToken cancellation)
+    {
+        var starts = await CallAsync($"acquire {string.Join(", ", partitions)}", session => database.AcquireAsync(session, [.. partitions.Distinct().Order()]));
+        foreach (var start in starts)
+        {
+            database.Told[(process.Name, start.Partition)] = start.Epoch;
+        }
+
+        return starts;
+    }
+
+    public Task HeartbeatAsync(CancellationToken cancellation) =>
+        network.CallAsync(process, database.Process, "heartbeat", () => Task.FromResult(true)).WaitAsync(cancellation);
+
+    public Task<IReadOnlyDictionary<TopicPartition, long>> ErasAsync(IReadOnlyList<TopicPartition> partitions, CancellationToken cancellation) =>
+        network.CallAsync(process, database.Process, "eras", () => database.ErasAsync(partitions));
+
+    public async Task<ICommitTransaction> WriteAsync(
+        IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation, Func<CancellationToken, Task>? beforeMerge = null)
+    {
+        var write = Write.Of(tasks);
+        var session = NewSession();
+        try
+        {
+            await StatementAsync($"{session.Name} write", () => database.WriteAsync(session, write));
+            if (!write.Merges.Any(m => m.Rows.Count > 0))
+            {
+                return new Transaction(this, session, []);
+            }
+
+            if (beforeMerge is not null)
+            {
+                await beforeMerge(cancellation);
+            }
+
+            var totals = await StatementAsync($"{session.Name} merge", () => database.MergeAsync(session, write.Merges));
+            return new Transaction(this, session, [.. totals.Select(t => Write.ToBuffer(t.Table, t.Rows))]);
+        }
+        catch (Exception)
+        {
+            Close(session);
+            throw;
+        }
+    }
+
+    public async Task<bool> IsCommittedAsync(IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation)
+    {
+        var sorted = tasks.OrderBy(t => t.Changes.Partition).ToList();
+        var rows = await CallAsync("read back", session => database.ReadBackAsync(session, [.. sorted.Select(t => t.Changes.Partition)]));
+        return Fence.Judge(rows, sorted);
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private Task<T> StatementAsync<T>(string what, Func<Task<T>> atServer) => network.CallAsync(
+        process,
+        database.Process,
+        what,
+        () => simulator.Chance(faults.Refused) ? throw new IOException("The server is shutting down.") : atServer());
+
+    /// <summary>The connection may break during COMMIT, more often than elsewhere: whether it took place is the hardest thing to know.</summary>
+    private async Task CommitAsync(Session session)
+    {
+        var isBroken = simulator.Chance(faults.CommitBroken);
+        if (isBroken && simulator.Chance(0.4))
+        {
+            process.Trace($"{session.Name} COMMIT: broken, the request is lost");
+            throw new BrokenCallException("COMMIT");
+        }
+
+        var commit = SendCommitAsync(session);
+        if (isBroken)
+        {
+            process.Trace($"{session.Name} COMMIT: broken, the request arrives");
+            await Task.Delay(simulator.Some(TimeSpan.FromMilliseconds(50)), process.Time);
+            throw new BrokenCallException("COMMIT");
+        }
+
+        await commit;
+    }
+
+    private Task<bool> SendCommitAsync(Session session) => network.CallAsync(process, database.Process, $"{session.Name} COMMIT", async () =>
+    {
+        if (simulator.Chance(faults.CommitRefused))
+        {
+            database.Rollback(session);
+            throw new PostgresException("could not serialize", "ERROR", "ERROR", PostgresErrorCodes.SerializationFailure);
+        }
+
+        await database.CommitAsync(session);
+        return true;
+    });
+
+    private Session NewSession()
+    {
+        var session = database.Open(process.Name);
+        process.OnDeath(() => Close(session));
+        return session;
+    }
+
+    /// <summary>The server hears sooner or later that the client has gone.</summary>
+    private void Close(Session session) => Close(session, faults.NoticeAfter);
+
+    private void Close(Session session, TimeSpan longest) => simulator.After(simulator.Some(longest), () => database.Rollback(session));
+
+    private async Task<T> CallAsync<T>(string what, Func<Session, Task<T>> atServer)
+    {
+        var session = NewSession();
+        try
+        {
+            return await network.CallAsync(process, database.Process, $"{session.Name} {what}", () => atServer(session));
+        }
+        finally
+        {
+            Close(session);
+        }
+    }
+
+    private sealed class Transaction(FakeStore store, Session session, IReadOnlyList<RowBuffer> totals) : ICommitTransaction
+    {
+        public IReadOnlyList<RowBuffer> Totals => totals;
+
+        public async Task CommitAsync(CancellationToken cancellation)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            try
+            {
+                await store.CommitAsync(session);
+            }
+            catch (Exception e) when (!PostgresFailures.IsDefinite(e))
+            {
+                throw new CommitOutcomeUnknownException(e);
+            }
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            foreach (var rows in totals)
+            {
+                rows.Dispose();
+            }
+
+            store.Close(session, TimeSpan.FromMilliseconds(4));
+            return ValueTask.CompletedTask;
+        }
+    }
+}
+
+/// <summary>How badly the database behaves.</summary>
+internal sealed class StoreFaults
+{
+    public double Refused { get; set; }
+
+    public double CommitRefused { get; set; }
+
+    public double CommitBroken { get; set; }
+
+    /// <summary>How long the server may take to hear that a client has gone.</summary>
+    public TimeSpan NoticeAfter { get; set; } = TimeSpan.FromSeconds(8);
+
+    public void Off() => Refused = CommitRefused = CommitBroken = 0;
+}
