@@ -40,6 +40,10 @@ internal static class Mutations
         public Task<IReadOnlyDictionary<TopicPartition, long>> ErasAsync(IReadOnlyList<TopicPartition> partitions, CancellationToken cancellation) =>
             inner.ErasAsync(partitions, cancellation);
 
+        public Task<IReadOnlyList<ReplayRecord>> FindReplaysAsync(
+            IReadOnlyCollection<(TopicPartition Partition, long After)> partitions, CancellationToken cancellation) =>
+            inner.FindReplaysAsync(partitions, cancellation);
+
         public virtual Task<ICommitTransaction> WriteAsync(
             IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation, Func<CancellationToken, Task>? beforeMerge = null) =>
             inner.WriteAsync(tasks, cancellation, beforeMerge);

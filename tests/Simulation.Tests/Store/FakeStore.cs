@@ -28,6 +28,11 @@ internal sealed class FakeStore(Simulator simulator, Network network, Database d
     public Task<IReadOnlyDictionary<TopicPartition, long>> ErasAsync(IReadOnlyList<TopicPartition> partitions, CancellationToken cancellation) =>
         network.CallAsync(process, database.Process, "eras", () => database.ErasAsync(partitions));
 
+    /// <summary>Nobody asks for replays here: tests against PostgreSQL do.</summary>
+    public Task<IReadOnlyList<ReplayRecord>> FindReplaysAsync(
+        IReadOnlyCollection<(TopicPartition Partition, long After)> partitions, CancellationToken cancellation) =>
+        Task.FromResult<IReadOnlyList<ReplayRecord>>([]);
+
     public async Task<ICommitTransaction> WriteAsync(
         IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation, Func<CancellationToken, Task>? beforeMerge = null)
     {
