@@ -23,6 +23,7 @@ internal sealed unsafe class KafkaConsumer : IDisposable
     private readonly SafeHandle _client;
     private readonly Ownership _ownership;
     private readonly BatchSplitter _splitter;
+    private readonly HashSet<TopicPartition> _paused = [];
     private readonly Lock _queueGate = new();
     private readonly int _maxPollRecords;
     private NativeMessage** _messages;
@@ -50,8 +51,8 @@ internal sealed unsafe class KafkaConsumer : IDisposable
         _ownership = ownership;
         _consumer = new ConsumerBuilder<Ignore, Ignore>(settings.Consumer(group))
             .SetPartitionsAssignedHandler((_, partitions) => ownership.Assigned(partitions))
-            .SetPartitionsRevokedHandler((_, partitions) => ownership.Revoked(partitions))
-            .SetPartitionsLostHandler((_, partitions) => ownership.Lost(partitions))
+            .SetPartitionsRevokedHandler((_, partitions) => Taken(partitions, ownership.Revoked))
+            .SetPartitionsLostHandler((_, partitions) => Taken(partitions, ownership.Lost))
             .SetOffsetsCommittedHandler((_, committed) => Committed(committed, group.GroupId, logger))
             .SetErrorHandler((_, error) => onFailure(KafkaFailure.Of(error.Code, error.Reason, fatal: error.IsFatal)))
             .SetLogHandler((_, line) => logger.Library(line))
@@ -147,6 +148,7 @@ internal sealed unsafe class KafkaConsumer : IDisposable
     {
         using var list = NativePartitionList.Of(partitions);
         Check("Pausing partitions", NativeMethods.rd_kafka_pause_partitions(_client, list.Pointer), list);
+        _paused.UnionWith(partitions);
     }
 
     /// <summary>Reads these partitions on, from the record after the last one that was polled.</summary>
@@ -154,6 +156,7 @@ internal sealed unsafe class KafkaConsumer : IDisposable
     {
         using var list = NativePartitionList.Of(partitions);
         Check("Resuming partitions", NativeMethods.rd_kafka_resume_partitions(_client, list.Pointer), list);
+        _paused.ExceptWith(partitions);
     }
 
     /// <summary>Reads an assigned partition from another offset on; records fetched before are not returned any more.</summary>
@@ -301,6 +304,18 @@ internal sealed unsafe class KafkaConsumer : IDisposable
         {
             list.Read(doing);
             throw new KafkaFailureException(doing, KafkaFailure.Of(error));
+        }
+    }
+
+    /// <summary>The library keeps a pause beyond the assignment: a partition that comes back would never be read.</summary>
+    private void Taken(List<TopicPartitionOffset> partitions, Action<List<TopicPartitionOffset>> handler)
+    {
+        handler(partitions);
+        TopicPartition[] paused = [.. partitions.Select(p => new TopicPartition(p.Topic, p.Partition.Value)).Where(_paused.Remove)];
+        if (paused.Length > 0)
+        {
+            using var list = NativePartitionList.Of(paused);
+            NativeMethods.rd_kafka_resume_partitions(_client, list.Pointer);
         }
     }
 

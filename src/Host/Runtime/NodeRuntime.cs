@@ -14,7 +14,7 @@ namespace Streams.Hosting.Runtime;
 /// </summary>
 internal sealed class NodeRuntime
 {
-    private static readonly TimeSpan _groupTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _groupTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan _stuckAfter = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan _probeInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _probePatience = TimeSpan.FromSeconds(3);
@@ -71,7 +71,8 @@ internal sealed class NodeRuntime
         finally
         {
             _health.Stopping();
-            await using var limit = _surroundings.Time.CreateTimer(_ => abort.Cancel(), null, _options.ShutdownTimeout, Timeout.InfiniteTimeSpan);
+            // What the consumer has begun to take over is not waited for to the end: what it has must still be committed and given up.
+            await using var limit = _surroundings.Time.CreateTimer(_ => abort.Cancel(), null, _options.ShutdownTimeout / 3, Timeout.InfiniteTimeSpan);
             await loop.StopAsync();
             await parts.Committer.StopAsync();
         }

@@ -8,6 +8,30 @@ namespace Streams.Hosting.Tests.Kafka;
 
 public sealed class RebalanceTests(TestKafka kafka)
 {
+    [Fact]
+    public async Task a_partition_that_was_paused_when_it_was_taken_away_is_read_when_it_comes_back()
+    {
+        var topic = await kafka.NewTopicAsync(2);
+        var settings = kafka.Settings(("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "500"));
+        var group = TestKafka.UniqueName("group");
+        using var first = new Reader(settings, group, topic);
+        first.PollUntil(() => first.Owned.Count == 2, "all partitions");
+        first.Consumer.Pause([new TopicPartition(topic, 0), new TopicPartition(topic, 1)]);
+
+        var second = new Reader(settings, group, topic);
+        PollUntil(first, second, () => first.Owned.Count == 1 && second.Owned.Count == 1);
+        var moved = second.Owned.Single();
+        second.Dispose();
+        first.PollUntil(() => first.Owned.Count == 2, "everything back");
+
+        await TopicWriter.WriteAsync(
+            kafka.BootstrapServers, topic, Enumerable.Range(0, 20).Select(i => TestMessage.Of($"key-{i}", $"value-{i}") with { Partition = i % 2 }));
+        first.ReadCount(10);
+        first.PollFor(TimeSpan.FromMilliseconds(500));
+        Assert.Equal([moved], first.Records.Select(r => r.Partition).Distinct());
+        Assert.Equal(10, first.Records.Count);
+    }
+
     [Theory]
     [InlineData("cooperative-sticky")]
     [InlineData("range")]

@@ -75,6 +75,9 @@ internal sealed class Node : IAsyncDisposable
 
     public Task KillAsync() => _process.KillAsync();
 
+    /// <summary>Waits until it ends by itself, and returns its exit code.</summary>
+    public Task<int> WaitForExitAsync(TimeSpan patience) => _process.WaitForExitAsync(patience);
+
     /// <summary>Asks it to end, and returns its exit code.</summary>
     public async Task<int> StopAsync(TimeSpan patience)
     {
