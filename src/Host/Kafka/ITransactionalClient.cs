@@ -38,10 +38,9 @@ internal interface ITransactionalProducer : IDisposable
 
     void Send(OutputBuffer records, CancellationToken cancellation);
 
-    /// <summary>
-    /// Adds offsets to the transaction, and gives the records sent so far a moment to arrive. That they have not, or cannot,
-    /// shows at the commit.
-    /// </summary>
+    /// <summary>Gives the records sent so far a moment to arrive. That they have not, or cannot, shows at the commit.</summary>
+    Task DeliverAsync();
+
     Task SendOffsetsAsync(IReadOnlyCollection<PartitionOffset> offsets, IGroupMembership member, TimeSpan timeout);
 
     Task CommitAsync(TimeSpan timeout);

@@ -28,9 +28,9 @@ internal sealed class KafkaRecordWriter(KafkaSettings settings, string clientId,
 
     public bool IsTransactional => false;
 
-    public Task SettleAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) => FlushAsync(cancellation);
+    public Task SettleAsync(CancellationToken cancellation) => FlushAsync(cancellation);
 
-    public Task CompleteAsync(CancellationToken cancellation) => FlushAsync(cancellation);
+    public Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) => FlushAsync(cancellation);
 
     /// <summary>What was sent stays sent: at least once.</summary>
     public Task AbandonAsync() => Task.CompletedTask;

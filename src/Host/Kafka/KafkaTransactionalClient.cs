@@ -29,12 +29,10 @@ internal sealed class KafkaTransactionalClient(
 
         public void Send(OutputBuffer records, CancellationToken cancellation) => producer.Send(records, 0, records.Count, cancellation);
 
+        public Task DeliverAsync() => Task.Run(() => _transactions.AwaitDelivery(_deliveryPatience));
+
         public Task SendOffsetsAsync(IReadOnlyCollection<PartitionOffset> offsets, IGroupMembership member, TimeSpan timeout) =>
-            Task.Run(() =>
-            {
-                _transactions.SendOffsets(offsets, (GroupMetadata)member, timeout);
-                _transactions.AwaitDelivery(_deliveryPatience);
-            });
+            Task.Run(() => _transactions.SendOffsets(offsets, (GroupMetadata)member, timeout));
 
         public Task CommitAsync(TimeSpan timeout) => Task.Run(() => _transactions.Commit(timeout));
 

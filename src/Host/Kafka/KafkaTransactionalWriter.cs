@@ -53,20 +53,22 @@ internal sealed class KafkaTransactionalWriter(ITransactionalClient client, Time
 
     public void Send(OutputBuffer records, CancellationToken cancellation) => Try(producer => producer.Send(records, cancellation));
 
+    public Task SettleAsync(CancellationToken cancellation) => TryAsync(producer => producer.DeliverAsync());
+
     /// <summary>
     /// A cycle without records has a transaction, too: it keeps the group's offsets up to date, which nothing else may do. An
     /// offset committed by the consumer could arrive after a later transaction's, and move the group back; the next owner
     /// would then repeat records that are there already.
     /// </summary>
-    public async Task SettleAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation)
+    /// <remarks>
+    /// The offsets join the transaction as late as can be: while it is open and has offsets, the group tells none, so whoever
+    /// takes over from a node that dies or stands still meanwhile waits until the broker ends it.
+    /// </remarks>
+    public async Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation)
     {
         PartitionOffset[] offsets = [.. inputs.Select(PositionMetadata.ToOffset)];
         var member = _member!;
         await TryAsync(producer => producer.SendOffsetsAsync(offsets, member, _timeout));
-    }
-
-    public async Task CompleteAsync(CancellationToken cancellation)
-    {
         try
         {
             await TryAsync(producer => producer.CommitAsync(_timeout));

@@ -14,8 +14,8 @@ namespace Streams.Hosting.Runtime;
 /// <item>Forwarded records are queued to Kafka: they travel while PostgreSQL works.</item>
 /// <item>The transaction opens, fences, and writes what is this node's alone: rows to append, dead letters. A fenced task ends it
 /// here, and what was queued is aborted.</item>
-/// <item>Kafka settles what it can: forwarded records arrive, and the input offsets join its transaction. Neither is final yet;
-/// it is done here because the next step takes locks that other nodes wait for.</item>
+/// <item>Kafka settles what it can: forwarded records arrive. They are not final yet; it is done here because the next step takes
+/// locks that other nodes wait for.</item>
 /// <item>Rows that nodes share are merged, and their new totals queued to the changelog topics. The rows' locks are held until
 /// the commit, so that two nodes that add to one row send its totals in the order in which they were made.</item>
 /// <item>Kafka commits: records and input offsets are one transaction (exactly once), or the records are flushed (at
@@ -51,16 +51,11 @@ internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeP
             long? locking = null;
             await using var transaction = await store.WriteAsync(tasks, cancellation, beforeMerge: async token =>
             {
-                await writer.SettleAsync(inputs, token);
+                await writer.SettleAsync(token);
                 locking = time.GetTimestamp();
             });
-            if (locking is null)
-            {
-                await writer.SettleAsync(inputs, cancellation);
-            }
-
             SendTotals(transaction.Totals, cancellation);
-            await writer.CompleteAsync(cancellation);
+            await writer.CompleteAsync(inputs, cancellation);
             progress.IsLogDone = writer.IsTransactional;
             await transaction.CommitAsync(cancellation);
             progress.HeldLocks = locking is { } since ? time.GetElapsedTime(since) : null;

@@ -85,20 +85,17 @@ internal interface IRecordWriter : IDisposable
     /// <exception cref="Kafka.KafkaFailureException">The log refuses them.</exception>
     void Send(OutputBuffer records, CancellationToken cancellation);
 
-    /// <summary>
-    /// Does what can be done ahead of the end: waits until everything sent so far has arrived, and adds to the transaction, if
-    /// there is one, how far the cycle read. Once per cycle.
-    /// </summary>
-    /// <param name="inputs">How far the cycle read.</param>
+    /// <summary>Does what can be done ahead of the end: waits until everything sent so far has arrived.</summary>
     /// <param name="cancellation">Ends the waiting.</param>
-    /// <exception cref="Kafka.KafkaFailureException">It did not arrive, or the group has moved on.</exception>
-    Task SettleAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation);
+    /// <exception cref="Kafka.KafkaFailureException">It did not arrive.</exception>
+    Task SettleAsync(CancellationToken cancellation);
 
     /// <summary>Waits until everything sent in this cycle is in the log for good: acknowledged, or its transaction committed.</summary>
+    /// <param name="inputs">How far the cycle read: part of the transaction, if there is one.</param>
     /// <param name="cancellation">Ends the waiting.</param>
     /// <exception cref="Kafka.KafkaFailureException">It is not, and will not be.</exception>
     /// <exception cref="LogOutcomeUnknownException">The transaction may or may not have been committed: ask <see cref="IsCompleteAsync"/>.</exception>
-    Task CompleteAsync(CancellationToken cancellation);
+    Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation);
 
     /// <summary>Takes back what was sent in this cycle, where the log can do that. Never throws.</summary>
     Task AbandonAsync();

@@ -210,9 +210,9 @@ public sealed class CutCommitTests(TestPostgres postgres, ITestOutputHelper outp
             }
         }
 
-        public Task SettleAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) => Task.CompletedTask;
+        public Task SettleAsync(CancellationToken cancellation) => Task.CompletedTask;
 
-        public Task CompleteAsync(CancellationToken cancellation)
+        public Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation)
         {
             _committed.AddRange(_open);
             _open.Clear();

@@ -48,9 +48,11 @@ internal sealed class FakePlainWriter(Simulator simulator, SimulatedProcess proc
 
     public void Send(OutputBuffer records, CancellationToken cancellation) => _unsent.AddRange(FakeProducer.Copy(cluster.Topics, records));
 
-    public Task SettleAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) => CompleteAsync(cancellation);
+    public Task SettleAsync(CancellationToken cancellation) => FlushAsync(cancellation);
 
-    public async Task CompleteAsync(CancellationToken cancellation)
+    public Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) => FlushAsync(cancellation);
+
+    private async Task FlushAsync(CancellationToken cancellation)
     {
         List<(TopicPartition Partition, LogRecord Record)> batch = [.. _unsent];
         _unsent.Clear();

@@ -64,6 +64,8 @@ internal sealed class FakeProducer(Simulator simulator, SimulatedProcess process
         }
     }
 
+    public Task DeliverAsync() => Task.CompletedTask;
+
     public async Task SendOffsetsAsync(IReadOnlyCollection<PartitionOffset> offsets, IGroupMembership member, TimeSpan timeout)
     {
         ThrowIfFailed();

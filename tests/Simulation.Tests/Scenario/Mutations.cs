@@ -138,9 +138,9 @@ internal static class Mutations
         {
             public bool IsTransactional => inner.IsTransactional;
 
-            public Task CompleteAsync(CancellationToken cancellation)
+            public Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation)
             {
-                pending.Next = () => inner.CompleteAsync(cancellation);
+                pending.Next = () => inner.CompleteAsync(inputs, cancellation);
                 return Task.CompletedTask;
             }
 
@@ -150,7 +150,7 @@ internal static class Mutations
 
             public void Send(OutputBuffer records, CancellationToken cancellation) => inner.Send(records, cancellation);
 
-            public Task SettleAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) => inner.SettleAsync(inputs, cancellation);
+            public Task SettleAsync(CancellationToken cancellation) => inner.SettleAsync(cancellation);
 
             public Task AbandonAsync() => inner.AbandonAsync();
 
