@@ -148,7 +148,7 @@ public sealed class DeadLetterTests(TestKafka kafka, TestPostgres postgres)
         await job.ExecuteAsync($"ALTER TABLE \"{job.Application}\".errors DROP CONSTRAINT no_two");
         replay = await job.RunAsync("dlq", "replay", "--reason", "no_two");
         Assert.Equal((0, $"{refused} dead letters to be replayed.\n{refused} went through, 0 failed again."), replay);
-        await Exactly.AllAsync(job);
+        await Exactly.AllAfterCrashesAsync(job);
         Assert.Equal(0, await node.StopAsync(Patience.Short));
     }
 

@@ -20,12 +20,14 @@ internal static class Exactly
     }
 
     /// <summary>
-    /// The same where nodes were killed, or lost their transactions: what a reader sees once of a real Kafka's topic may be
+    /// The same where nodes were killed, or lost or aborted their transactions: what a reader sees once of a real Kafka's topic may be
     /// there twice or not at all in the embedded one's, which neither hides nor undoes what belongs to a transaction.
     /// </summary>
-    public static async Task AllAfterCrashesAsync(Job job)
+    /// <param name="job">The job, through with its input.</param>
+    /// <param name="bad">Which input records are no clicks.</param>
+    public static async Task AllAfterCrashesAsync(Job job, IReadOnlySet<(int Partition, long Offset)>? bad = null)
     {
-        var recount = Recount.Of(await job.ReadAsync(job.Clicks));
+        var recount = Recount.Of(await job.ReadAsync(job.Clicks), bad);
         await TablesAsync(job, recount);
         if (job.Kafka.IsReal)
         {
