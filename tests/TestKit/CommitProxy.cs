@@ -31,6 +31,9 @@ public sealed class CommitProxy : IAsyncDisposable
     /// <summary>A simple query, as Npgsql sends it by itself and waits for its answer: type, length, text.</summary>
     private static readonly byte[] Commit = [(byte)'Q', 0, 0, 0, 11, .. "COMMIT\0"u8];
 
+    /// <summary>How a request to cancel begins, on a connection of its own: its length and its code.</summary>
+    private static readonly byte[] Cancellation = [0, 0, 0, 16, 0x04, 0xD2, 0x16, 0x2E];
+
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource stopping = new();
     private readonly TaskCompletionSource released = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -132,6 +135,9 @@ public sealed class CommitProxy : IAsyncDisposable
                         losesAnswer = true;
                         await server.WriteAsync(request, stopping);
                         break;
+                    case NextRequest.Hold when request.Span.StartsWith(Cancellation):
+                        // Held as well, it would race what it is to cancel once both are let go.
+                        return;
                     case NextRequest.Hold:
                         await proxy.released.Task;
                         await server.WriteAsync(request, stopping);

@@ -33,7 +33,7 @@ internal sealed class KafkaRecordWriter(KafkaSettings settings, string clientId,
     public Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) => FlushAsync(cancellation);
 
     /// <summary>What was sent stays sent: at least once.</summary>
-    public Task AbandonAsync() => Task.CompletedTask;
+    public Task AbandonAsync(CancellationToken cancellation) => Task.CompletedTask;
 
     public Task<bool> IsCompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) =>
         Task.FromResult(false);

@@ -19,7 +19,7 @@ internal sealed class KafkaTransactionalWriter(ITransactionalClient client, Time
     /// <summary>After so long a call counts as lost.</summary>
     private static readonly TimeSpan _patience = _timeout + TimeSpan.FromSeconds(5);
 
-    /// <summary>A node that is told to stop while Kafka is away waits no longer than this.</summary>
+    /// <summary>After so long a node that starts says that it waits for Kafka.</summary>
     private static readonly TimeSpan _prepareTimeout = TimeSpan.FromSeconds(5);
 
     private ITransactionalProducer? _producer;
@@ -32,7 +32,7 @@ internal sealed class KafkaTransactionalWriter(ITransactionalClient client, Time
     /// Registers the transactional id. A transaction that a killed process of this node left open is aborted by that; if it has
     /// offsets, the group would not tell any until it ends.
     /// </summary>
-    public Task PrepareAsync(CancellationToken cancellation) => ConnectAsync(_prepareTimeout);
+    public Task PrepareAsync(CancellationToken cancellation) => ConnectAsync(_prepareTimeout, cancellation);
 
     public async Task BeginAsync(CancellationToken cancellation)
     {
@@ -45,7 +45,7 @@ internal sealed class KafkaTransactionalWriter(ITransactionalClient client, Time
 
         if (!_isOpen)
         {
-            await ConnectAsync(_timeout);
+            await ConnectAsync(_timeout, cancellation);
             Try(producer => producer.Begin());
             _isOpen = true;
         }
@@ -53,7 +53,7 @@ internal sealed class KafkaTransactionalWriter(ITransactionalClient client, Time
 
     public void Send(OutputBuffer records, CancellationToken cancellation) => Try(producer => producer.Send(records, cancellation));
 
-    public Task SettleAsync(CancellationToken cancellation) => TryAsync(producer => producer.DeliverAsync());
+    public Task SettleAsync(CancellationToken cancellation) => TryAsync(producer => producer.DeliverAsync(), cancellation);
 
     /// <summary>
     /// A cycle without records has a transaction, too: it keeps the group's offsets up to date, which nothing else may do. An
@@ -68,10 +68,10 @@ internal sealed class KafkaTransactionalWriter(ITransactionalClient client, Time
     {
         PartitionOffset[] offsets = [.. inputs.Select(PositionMetadata.ToOffset)];
         var member = _member!;
-        await TryAsync(producer => producer.SendOffsetsAsync(offsets, member, _timeout));
+        await TryAsync(producer => producer.SendOffsetsAsync(offsets, member, _timeout), cancellation);
         try
         {
-            await TryAsync(producer => producer.CommitAsync(_timeout));
+            await TryAsync(producer => producer.CommitAsync(_timeout), cancellation);
             _isOpen = false;
         }
         catch (KafkaFailureException e) when (!e.Failure.RequiresAbort)
@@ -80,7 +80,7 @@ internal sealed class KafkaTransactionalWriter(ITransactionalClient client, Time
         }
     }
 
-    public async Task AbandonAsync()
+    public async Task AbandonAsync(CancellationToken cancellation)
     {
         if (!_isOpen)
         {
@@ -89,10 +89,10 @@ internal sealed class KafkaTransactionalWriter(ITransactionalClient client, Time
 
         try
         {
-            await TryAsync(producer => producer.AbortAsync(_timeout));
+            await TryAsync(producer => producer.AbortAsync(_timeout), cancellation);
             _isOpen = false;
         }
-        catch (KafkaFailureException)
+        catch (Exception e) when (e is KafkaFailureException or OperationCanceledException)
         {
             // Its successor aborts the transaction when it registers.
             Drop();
@@ -102,8 +102,8 @@ internal sealed class KafkaTransactionalWriter(ITransactionalClient client, Time
     public async Task<bool> IsCompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation)
     {
         // A new producer of the same id settles what the old one left open, one way or the other.
-        await ConnectAsync(_timeout);
-        var committed = (await client.CommittedAsync([.. inputs.Select(i => i.Partition)], _timeout)).ToDictionary(c => c.Partition);
+        await ConnectAsync(_timeout, cancellation);
+        var committed = (await client.CommittedAsync([.. inputs.Select(i => i.Partition)], _timeout).WaitAsync(cancellation)).ToDictionary(c => c.Partition);
         return inputs.All(i => committed.TryGetValue(i.Partition, out var there)
             && there.Era == i.Era && there.NextOffset >= i.NextOffset && there.LastReplay >= i.LastReplay);
     }
@@ -114,32 +114,34 @@ internal sealed class KafkaTransactionalWriter(ITransactionalClient client, Time
         _member?.Dispose();
     }
 
-    private async Task ConnectAsync(TimeSpan timeout)
+    private async Task ConnectAsync(TimeSpan timeout, CancellationToken cancellation)
     {
         if (_producer is null)
         {
             _producer = client.CreateProducer();
-            await TryAsync(producer => producer.InitializeAsync(timeout));
+            await TryAsync(producer => producer.InitializeAsync(timeout), cancellation);
         }
     }
 
     /// <summary>
     /// Waits for a call. The library may never return from one, whatever time it was given: it can wait for a broker that it
-    /// has taken off its list. Such a call stays behind with its producer; the next producer of the same id fences it.
+    /// has taken off its list; and a node that is told to stop does not wait. Such a call stays behind with its producer; the
+    /// next producer of the same id fences it.
     /// </summary>
-    private async Task TryAsync(Func<ITransactionalProducer, Task> work)
+    private async Task TryAsync(Func<ITransactionalProducer, Task> work, CancellationToken cancellation)
     {
         var producer = _producer!;
         var call = work(producer);
         try
         {
-            await call.WaitAsync(_patience, time);
+            await call.WaitAsync(_patience, time, cancellation);
         }
-        catch (TimeoutException) when (!call.IsCompleted)
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException && !call.IsCompleted)
         {
             _producer = null;
             Drop();
             _ = DisposeAfterAsync(call, producer);
+            cancellation.ThrowIfCancellationRequested();
             throw new KafkaFailureException(
                 "A call of the Kafka client", KafkaFailure.Of(ErrorCode.Local_TimedOut, $"It has not returned after {_patience.TotalSeconds} s; the producer is replaced."));
         }

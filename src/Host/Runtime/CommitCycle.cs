@@ -67,7 +67,7 @@ internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeP
         }
         catch
         {
-            await writer.AbandonAsync();
+            await writer.AbandonAsync(cancellation);
             throw;
         }
     }

@@ -97,8 +97,8 @@ internal interface IRecordWriter : IDisposable
     /// <exception cref="LogOutcomeUnknownException">The transaction may or may not have been committed: ask <see cref="IsCompleteAsync"/>.</exception>
     Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation);
 
-    /// <summary>Takes back what was sent in this cycle, where the log can do that. Never throws.</summary>
-    Task AbandonAsync();
+    /// <summary>Takes back what was sent in this cycle, where the log can do that. Never throws; cancelled, it leaves that to the next producer.</summary>
+    Task AbandonAsync(CancellationToken cancellation);
 
     /// <summary>Whether the transaction with these offsets was committed.</summary>
     Task<bool> IsCompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation);

@@ -219,7 +219,7 @@ public sealed class CutCommitTests(TestPostgres postgres, ITestOutputHelper outp
             return Task.CompletedTask;
         }
 
-        public Task AbandonAsync()
+        public Task AbandonAsync(CancellationToken cancellation)
         {
             _open.Clear();
             return Task.CompletedTask;

@@ -79,7 +79,7 @@ internal sealed class FakePlainWriter(Simulator simulator, SimulatedProcess proc
         }
     }
 
-    public Task AbandonAsync()
+    public Task AbandonAsync(CancellationToken cancellation)
     {
         _unsent.Clear();
         return Task.CompletedTask;

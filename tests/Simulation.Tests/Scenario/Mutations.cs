@@ -152,7 +152,7 @@ internal static class Mutations
 
             public Task SettleAsync(CancellationToken cancellation) => inner.SettleAsync(cancellation);
 
-            public Task AbandonAsync() => inner.AbandonAsync();
+            public Task AbandonAsync(CancellationToken cancellation) => inner.AbandonAsync(cancellation);
 
             public Task<bool> IsCompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) => inner.IsCompleteAsync(inputs, cancellation);
 
