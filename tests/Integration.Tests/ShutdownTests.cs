@@ -83,6 +83,53 @@ public sealed class ShutdownTests(TestKafka kafka, TestPostgres postgres)
         Assert.Equal(0, await next.StopAsync(_stopBound));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task a_node_that_is_asked_to_end_while_kafka_is_away_ends_in_time_and_loses_nothing(bool isFrozen)
+    {
+        await using var broker = await TestKafka.StartOwnAsync();
+        Assert.SkipUnless(broker.CanPause, "Only a broker of the test's own can be killed or frozen.");
+        await using var job = await Job.CreateAsync(broker, postgres);
+        var node = await job.StartReadyAsync();
+        await using var feed = new Feed(job, new TestClicks(11, 4), perSecond: 500);
+        await job.WaitUntilCommittedAsync(500);
+        await Away();
+        await node.WaitUntilNotReadyAsync("Kafka");
+        Assert.Equal(0, await node.StopAsync(_stopBound));
+
+        await Back();
+        await feed.StopAsync();
+        var next = await job.StartReadyAsync();
+        await job.WaitUntilCommittedAsync((await job.ReadAsync(job.Clicks)).Count);
+        await Exactly.AllAfterCrashesAsync(job);
+        Assert.Equal(0, await next.StopAsync(_stopBound));
+
+        async Task Away()
+        {
+            if (isFrozen)
+            {
+                broker.Pause();
+            }
+            else
+            {
+                await broker.KillAsync();
+            }
+        }
+
+        async Task Back()
+        {
+            if (isFrozen)
+            {
+                broker.Resume();
+            }
+            else
+            {
+                await broker.StartAsync();
+            }
+        }
+    }
+
     [Fact]
     public async Task kcat_reads_what_the_job_wrote()
     {
