@@ -177,7 +177,7 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
         if (!owned.IsAbandoned)
         {
             task.Replay(
-                record, isMuted: false, time.GetUtcNow().UtcDateTime, owned.ReplayIsolation.Rejection(record.Number));
+                record, isMuted: record.Number <= owned.MutedReplays, time.GetUtcNow().UtcDateTime, owned.ReplayIsolation.Rejection(record.Number));
             _isOfOneReplay = owned.ReplayIsolation.IsOn;
         }
 
