@@ -200,13 +200,16 @@ internal sealed unsafe class KafkaProducer : IDisposable
             }
 
             cancellation.ThrowIfCancellationRequested();
+            if (failure.Code == ErrorCode.Local_State && Transactions?.Failure() is { } cause)
+            {
+                // A transaction that has failed on its way takes no more records, and says only that.
+                failure = cause;
+            }
+
             throw new KafkaFailureException("Writing to Kafka", failure with
             {
                 Partition = new TopicPartition(topic, -1),
                 Fatal = failure.Fatal || _events.Fatal,
-
-                // A transaction that has failed on its way takes no more records, and says only that.
-                RequiresAbort = failure.RequiresAbort || (Transactions is not null && failure.Code == ErrorCode.Local_State && !_events.Fatal),
             });
         }
     }

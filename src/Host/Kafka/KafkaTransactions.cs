@@ -41,6 +41,14 @@ internal sealed unsafe class KafkaTransactions
     /// <summary>Opens a transaction; what is sent from here on belongs to it.</summary>
     public void Begin() => Try("Beginning the transaction", TimeSpan.Zero, _ => NativeMethods.rd_kafka_begin_transaction(Rk));
 
+    /// <summary>Why the open transaction has failed; <c>null</c> if it has not. For a transaction that takes no more records.</summary>
+    public KafkaFailure? Failure()
+    {
+        // The library tells the cause to whoever asks for the next step, and none is possible from that state.
+        var error = NativeMethods.rd_kafka_begin_transaction(Rk);
+        return error == 0 ? null : KafkaFailure.Take(error);
+    }
+
     /// <summary>Adds the offsets that a consumer group goes on from.</summary>
     /// <param name="offsets">Per partition, the next offset to read.</param>
     /// <param name="member">The consumer's membership: fails with <see cref="KafkaFailure.RequiresAbort"/> when it is no longer valid.</param>
