@@ -64,6 +64,24 @@ public sealed class BadInputTests(TestKafka kafka, TestPostgres postgres)
         await Exactly.AllAsync(job, new HashSet<(int, long)> { (0, 1) });
     }
 
+    [Fact]
+    public async Task what_is_skipped_is_counted_and_logged_and_leaves_no_row()
+    {
+        await using var job = await Job.CreateAsync(kafka, postgres, partitions: 1);
+        await using var node = await job.StartReadyAsync(null, ("Streams__OnError", "Skip"));
+        await TopicWriter.WriteAsync(kafka.BootstrapServers, job.Clicks,
+        [
+            TestMessage.Of("before", Click(500, "/before")),
+            TestMessage.Of("bad", "not json"),
+            TestMessage.Of("after", Click(500, "/after")),
+        ]);
+        await job.WaitUntilCommittedAsync(3);
+        await Eventually.True(async () => await node.MetricAsync("streams_records_skipped_total") == 1, Patience.Short, "the skipped record is counted");
+        Assert.Equal(0, await node.MetricAsync("streams_dead_letters_total"));
+        Assert.Equal(1, node.CountLines($"Skipped 1 records that could not be processed, the last of them {job.Clicks}-0@1: "));
+        Assert.Empty(await job.DeadLettersAsync());
+    }
+
     /// <summary>Bad records, each between good ones.</summary>
     private static IEnumerable<(byte[]? Value, bool IsBad)> Mixed()
     {

@@ -34,10 +34,15 @@ internal sealed class EngineRun : IDisposable
 
     public long Records { get; private set; }
 
+    public long Skipped { get; private set; }
+
+    /// <summary>The last record that was skipped, as <see cref="DeadLetters"/> would show it.</summary>
+    public string? LastSkipped { get; private set; }
+
     /// <summary>What was sent, in order per topic: <c>topic key=value</c>, with <c>null</c> for a Kafka null.</summary>
     public IReadOnlyList<string> Sent => _sent;
 
-    public IReadOnlyList<string> DeadLetters => [.. Tables.DeadLetters.Select(l => Invariant($"{l.Partition}@{l.Offset} {l.Node}: {l.Reason}"))];
+    public IReadOnlyList<string> DeadLetters => [.. Tables.DeadLetters.Select(Letter)];
 
     public static LogRecord Record(long offset, string? key, string? value, DateTime? time = null, params KeyValuePair<string, byte[]?>[] headers) =>
         new(offset, Bytes(key), Bytes(value), Milliseconds(time ?? Now), headers);
@@ -64,6 +69,8 @@ internal sealed class EngineRun : IDisposable
 
         Late += changes.Late;
         Records += changes.Records;
+        Skipped += changes.Skipped;
+        LastSkipped = changes.LastSkipped is { } skipped ? Letter(skipped) : null;
         Tables.Apply(changes);
         _task.Recycle(changes);
     }
@@ -83,6 +90,8 @@ internal sealed class EngineRun : IDisposable
 
     private static Comparer<string> TopicOnly { get; } =
         Comparer<string>.Create((left, right) => string.CompareOrdinal(left[..left.IndexOf(' ', StringComparison.Ordinal)], right[..right.IndexOf(' ', StringComparison.Ordinal)]));
+
+    private static string Letter(DeadLetter letter) => Invariant($"{letter.Partition}@{letter.Offset} {letter.Node}: {letter.Reason}");
 
     private static byte[]? Bytes(string? text) => text is null ? null : Encoding.UTF8.GetBytes(text);
 

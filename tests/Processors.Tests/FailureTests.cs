@@ -128,7 +128,7 @@ public sealed class FailureTests
     }
 
     [Fact]
-    public void skip_passes_over_without_a_trace_but_counts()
+    public void skip_passes_over_counts_and_knows_the_last()
     {
         using var run = Run(FourSinks, new TaskOptions { OnError = ErrorPolicy.Skip });
         run.Process(EngineRun.Record(0, "k", "a|-1"), EngineRun.Record(1, "k", "junk"), EngineRun.Record(2, "k", "a|2"));
@@ -136,6 +136,16 @@ public sealed class FailureTests
         Assert.Equal(["out k=a|2", "last k=a|2"], run.Sent);
         Assert.Empty(run.DeadLetters);
         Assert.Equal(3, run.Records);
+        Assert.Equal(2, run.Skipped);
+        Assert.Equal("in-0@1 SOURCE-0000000000: The reading is not group|number|milliseconds.", run.LastSkipped);
+
+        // What a commit has told is not told again by the next.
+        run.Process(EngineRun.Record(3, "k", "a|3"));
+        run.Commit();
+        run.Process(EngineRun.Record(4, "k", "a|4"));
+        run.Commit();
+        Assert.Equal(2, run.Skipped);
+        Assert.Null(run.LastSkipped);
     }
 
     [Fact]

@@ -281,6 +281,11 @@ internal sealed class Committer(
             logger.DeadLettered(changes.DeadLetters.Count, last.Partition, last.Offset, last.Reason);
         }
 
+        if (changes.LastSkipped is { } skipped)
+        {
+            logger.Skipped(changes.Skipped, skipped.Partition, skipped.Offset, skipped.Reason);
+        }
+
         if (changes.Replays.Count > 0)
         {
             var failed = changes.Replays.Count(r => r.Failure is not null);

@@ -43,6 +43,9 @@ internal static partial class Log
     [LoggerMessage(12, LogLevel.Warning, "{Count} records became dead letters, the last of them {Partition}@{Offset}: {Reason}")]
     public static partial void DeadLettered(this ILogger logger, int count, TopicPartition partition, long offset, string reason);
 
+    [LoggerMessage(18, LogLevel.Warning, "Skipped {Count} records that could not be processed, the last of them {Partition}@{Offset}: {Reason}")]
+    public static partial void Skipped(this ILogger logger, int count, TopicPartition partition, long offset, string reason);
+
     [LoggerMessage(14, LogLevel.Warning, "PostgreSQL refuses something among {Records} records of {Partition}; they are repeated in smaller cycles until the record that is to blame is found. {Reason}")]
     public static partial void Refused(this ILogger logger, TopicPartition partition, long records, string reason);
 

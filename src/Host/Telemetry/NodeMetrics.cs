@@ -17,6 +17,7 @@ internal sealed class NodeMetrics : IDisposable
     private readonly Counter<long> _records;
     private readonly Counter<long> _late;
     private readonly Counter<long> _deadLetters;
+    private readonly Counter<long> _skipped;
     private readonly Counter<long> _replayed;
     private readonly Counter<long> _rows;
     private readonly Counter<long> _sent;
@@ -33,6 +34,7 @@ internal sealed class NodeMetrics : IDisposable
         _records = _meter.CreateCounter<long>("streams.records", "{record}", "Records read and committed, dead letters and late ones included.");
         _late = _meter.CreateCounter<long>("streams.records.late", "{record}", "Records that came after their window had closed.");
         _deadLetters = _meter.CreateCounter<long>("streams.dead_letters", "{record}", "Records that could not be processed.");
+        _skipped = _meter.CreateCounter<long>("streams.records.skipped", "{record}", "Records that could not be processed and were passed over, as Streams:OnError=Skip asks for.");
         _replayed = _meter.CreateCounter<long>("streams.dead_letters.replayed", "{record}", "Dead letters that were run once more, by outcome: through, failed.");
         _rows = _meter.CreateCounter<long>("streams.rows", "{row}", "Rows written, by table.");
         _sent = _meter.CreateCounter<long>("streams.records.sent", "{record}", "Records sent, by topic.");
@@ -59,6 +61,7 @@ internal sealed class NodeMetrics : IDisposable
         _records.Add(changes.Records, new KeyValuePair<string, object?>("topic", changes.Partition.Topic));
         _late.Add(changes.Late);
         _deadLetters.Add(changes.DeadLetters.Count);
+        _skipped.Add(changes.Skipped);
         Totals.Add(changes.Records, changes.Late, changes.DeadLetters.Count);
     }
 

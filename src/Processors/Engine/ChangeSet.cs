@@ -42,6 +42,12 @@ internal sealed class ChangeSet : IDisposable
 
     public List<DeadLetter> DeadLetters { get; } = [];
 
+    /// <summary>How many records failed and were passed over, as <see cref="ErrorPolicy.Skip"/> asks for.</summary>
+    public int Skipped { get; set; }
+
+    /// <summary>The last of them, and why.</summary>
+    public DeadLetter? LastSkipped { get; set; }
+
     /// <summary>Dead letters that went through the topology once more, in the order of their numbers.</summary>
     public List<Replay> Replays { get; } = [];
 
@@ -83,6 +89,8 @@ internal sealed class ChangeSet : IDisposable
     {
         Records = Late = 0;
         NewestTimestampMs = null;
+        Skipped = 0;
+        LastSkipped = null;
         DeadLetters.Clear();
         Replays.Clear();
         foreach (var output in Outputs)

@@ -95,6 +95,11 @@ internal sealed class StreamTask : IDisposable
         {
             _changes.DeadLetters.AddRange(_context.Letters(batch.Count - read, before));
         }
+        else if (_context.FailureCount > 0)
+        {
+            _changes.Skipped += _context.FailureCount;
+            _changes.LastSkipped = _context.Failures.Last().Letter;
+        }
     }
 
     /// <summary>
