@@ -75,6 +75,8 @@ public sealed class ShutdownTests(TestKafka kafka, TestPostgres postgres)
         await TopicWriter.WriteAsync(kafka.BootstrapServers, job.Clicks, clicks.Take(1_000));
         await node.WaitUntilNotReadyAsync("Postgres");
         Assert.Equal(0, await node.StopAsync(_stopBound));
+        Assert.Equal(1, node.CountLines("has stopped before it could commit everything; what is not committed is done again"));
+        Assert.Equal(0, node.CountLines("everything it finished is committed"));
 
         await server.StartAgainAsync(TestContext.Current.CancellationToken);
         var next = await job.StartReadyAsync();

@@ -30,6 +30,7 @@ internal sealed class NodeHealth(ILogger<NodeHealth> logger)
     };
 
     private bool _stopping;
+    private bool _leftWork;
 
     /// <summary>Everything is there and the node takes part.</summary>
     public bool IsReady => Problems.Count == 0;
@@ -46,6 +47,18 @@ internal sealed class NodeHealth(ILogger<NodeHealth> logger)
                     .. _down.Where(d => d.Value is not null).Select(d => $"{d.Key}: {d.Value}"),
                     .. _stopping ? ["the node is stopping"] : Array.Empty<string>(),
                 ];
+            }
+        }
+    }
+
+    /// <summary>Whether the node, told to stop, gave partitions up without committing what it had done on them.</summary>
+    public bool HasLeftWork
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _leftWork;
             }
         }
     }
@@ -93,6 +106,15 @@ internal sealed class NodeHealth(ILogger<NodeHealth> logger)
         lock (_lock)
         {
             _stopping = true;
+        }
+    }
+
+    /// <summary>Partitions were given up, and what was done on them is not committed.</summary>
+    public void LeftWork()
+    {
+        lock (_lock)
+        {
+            _leftWork |= _stopping;
         }
     }
 }

@@ -88,6 +88,7 @@ internal sealed class Partitions(
 
         if (!Links.Release(tasks))
         {
+            health.LeftWork();
             foreach (var task in tasks)
             {
                 logger.ReleasedUncommitted(task.Partition);
@@ -107,6 +108,7 @@ internal sealed class Partitions(
         foreach (var task in partitions.Select(Find).OfType<OwnedTask>())
         {
             logger.PartitionLost(task.Partition);
+            health.LeftWork();
             Remove(task);
         }
     }

@@ -33,11 +33,11 @@ internal sealed class StreamsNode(
         try
         {
             await RunAsync(stoppingToken);
-            _logger.NodeStopped(identity.Name);
+            SayGoodBye();
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            _logger.NodeStopped(identity.Name);
+            SayGoodBye();
         }
         catch (Exception e) when (stoppingToken.IsCancellationRequested && Failures.IsTransient(Cause(e)))
         {
@@ -49,6 +49,18 @@ internal sealed class StreamsNode(
             _logger.NodeFailed(e, identity.Name, Failures.Describe(Cause(e)));
             Environment.ExitCode = 1;
             lifetime.StopApplication();
+        }
+    }
+
+    private void SayGoodBye()
+    {
+        if (health.HasLeftWork)
+        {
+            _logger.NodeStoppedUncommitted(identity.Name);
+        }
+        else
+        {
+            _logger.NodeStopped(identity.Name);
         }
     }
 

@@ -13,6 +13,9 @@ internal static partial class Log
     [LoggerMessage(2, LogLevel.Information, "Node {Node} has stopped; everything it finished is committed.")]
     public static partial void NodeStopped(this ILogger logger, string node);
 
+    [LoggerMessage(41, LogLevel.Warning, "Node {Node} has stopped before it could commit everything; what is not committed is done again by whoever goes on.")]
+    public static partial void NodeStoppedUncommitted(this ILogger logger, string node);
+
     [LoggerMessage(3, LogLevel.Critical, "Node {Node} cannot go on: {Reason}")]
     public static partial void NodeFailed(this ILogger logger, Exception error, string node, string reason);
 
