@@ -51,6 +51,8 @@ internal sealed class PostgresStateStore : IStateStore
     {
         await using var connection = await _dataSource.OpenConnectionAsync(cancellation);
         await _schema.PrepareAsync(connection, cancellation);
+        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { Limits.Command(_options), new NpgsqlBatchCommand(_sql.ForgetNodes) } };
+        await batch.ExecuteNonQueryAsync(cancellation);
     }
 
     public async Task<IReadOnlyList<PartitionStart>> AcquireAsync(IReadOnlyList<TopicPartition> partitions, CancellationToken cancellation)

@@ -43,6 +43,13 @@ internal sealed class Sql(string application)
         ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at
         """;
 
+    /// <summary>Nodes without a name of their own have another one each time; those unseen for a day are gone.</summary>
+    public string ForgetNodes =>
+        $"""
+        DELETE FROM {_nodes} WHERE name IN (
+            SELECT name FROM {_nodes} WHERE seen_at < now() - interval '1 day' FOR UPDATE SKIP LOCKED)
+        """;
+
     /// <summary>
     /// Moves the offsets and gives back the partitions that were still ours. The rows are locked in key order first (an
     /// UPDATE takes them in whatever order its join gives), and the condition stands in both parts: the lock may have waited

@@ -96,6 +96,17 @@ public sealed class SchemaTests(TestPostgres postgres)
     }
 
     [Fact]
+    public async Task nodes_unseen_for_a_day_leave_the_list_when_another_starts()
+    {
+        await using var harness = await StoreHarness.StartAsync(postgres, Clicks.Topology());
+        await harness.ExecuteAsync(
+            "INSERT INTO clickstream.nodes VALUES ('gone', now(), now() - interval '25 hours'), ('away', now(), now() - interval '23 hours')");
+        await harness.Store.HeartbeatAsync(Cancel);
+        await harness.Store.PrepareAsync(Cancel);
+        Assert.Equal("away, node-1", await harness.ScalarAsync<string>("SELECT string_agg(name, ', ' ORDER BY name) FROM clickstream.nodes"));
+    }
+
+    [Fact]
     public async Task tables_may_live_in_a_schema_of_their_own()
     {
         await using var harness = await StoreHarness.StartAsync(postgres, Clicks.Topology("reports"));
