@@ -20,6 +20,9 @@ if (line is { Action: ParseErrorAction mistake } && line.CommandResult.Command !
     mistake.ShowHelp = false;
 }
 
-// After Ctrl-C or SIGTERM a command may still deliver what it holds.
-var invocation = new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(30) };
+// After Ctrl-C or SIGTERM a command may still deliver what it holds. How long a node may, its settings say; none can say longer.
+var invocation = new InvocationConfiguration
+{
+    ProcessTerminationTimeout = line.CommandResult.Command.Name == RunCommand.Name ? TimeSpan.FromMinutes(15) : TimeSpan.FromSeconds(30),
+};
 return await line.InvokeAsync(invocation);

@@ -1,9 +1,11 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OpenTelemetry.Metrics;
@@ -28,7 +30,7 @@ public static class StreamsHosting
     /// Adds the node that runs a topology. Configuration: section <c>Streams</c> (<see cref="StreamsOptions"/>),
     /// <c>ConnectionStrings:Kafka</c>, <c>ConnectionStrings:Postgres</c>, and librdkafka's properties under
     /// <c>Kafka:Common</c>, <c>Kafka:Consumer</c> and <c>Kafka:Producer</c>. Wrong values end the start with a message that
-    /// names the key.
+    /// names the key. The host's time to stop, <see cref="HostOptions.ShutdownTimeout"/>, becomes at least what the node may take.
     /// </summary>
     public static IServiceCollection AddStreams(this IServiceCollection services, Topology topology)
     {
@@ -36,6 +38,7 @@ public static class StreamsHosting
         ArgumentNullException.ThrowIfNull(topology);
         services.AddOptions<StreamsOptions>().BindConfiguration(StreamsOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<StreamsOptions>, StreamsOptionsValidator>();
+        services.AddOptions<HostOptions>().PostConfigure<IConfiguration>(GiveTimeToStop);
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(topology);
         services.AddSingleton<NodeIdentity>();
@@ -76,6 +79,18 @@ public static class StreamsHosting
 
     internal static PostgresOptions PostgresLimits(IConfiguration configuration) =>
         configuration.GetSection($"{StreamsOptions.Section}:Postgres").Get<PostgresOptions>() ?? new PostgresOptions();
+
+    /// <summary>
+    /// Takeovers that have begun are given up after a third of the node's time, then commits have all of it, and leaving the group
+    /// takes a little. A value that is wrong is for the start to report.
+    /// </summary>
+    private static void GiveTimeToStop(HostOptions host, IConfiguration configuration)
+    {
+        var setting = configuration[$"{StreamsOptions.Section}:{nameof(StreamsOptions.ShutdownTimeout)}"];
+        var node = TimeSpan.TryParse(setting, CultureInfo.InvariantCulture, out var time) ? time : new StreamsOptions().ShutdownTimeout;
+        var needed = (node * 4 / 3) + TimeSpan.FromSeconds(10);
+        host.ShutdownTimeout = host.ShutdownTimeout < needed ? needed : host.ShutdownTimeout;
+    }
 
     private static PostgresStateStore CreateStore(IServiceProvider services)
     {

@@ -12,11 +12,14 @@ namespace Clickstream;
 /// <summary>The command <c>run</c>: the pipeline, until it is told to stop.</summary>
 internal static class RunCommand
 {
+    /// <summary>The command's name.</summary>
+    public const string Name = "run";
+
     private const int EmbeddedPartitions = 4;
 
     private static readonly Option<bool> Embedded = new("--embedded")
     {
-        Description = "Start a Kafka and a PostgreSQL of its own; PostgreSQL's data stay in .data.",
+        Description = "Start a Kafka and a PostgreSQL of its own, both empty and gone afterwards.",
     };
 
     private static readonly Argument<string[]> Further = new("SETTINGS")
@@ -38,7 +41,7 @@ internal static class RunCommand
     {
         try
         {
-            await using var servers = arguments.GetValue(Embedded) ? await EmbeddedServers.StartAsync(temporary: false, cancellation) : null;
+            await using var servers = arguments.GetValue(Embedded) ? await EmbeddedServers.StartAsync(cancellation) : null;
             var topology = ClickstreamTopology.Build(Settings.Load().Names());
             if (servers is not null)
             {
