@@ -112,7 +112,7 @@ internal static class DemoCommand
         await view.StepAsync("Starting Kafka and PostgreSQL, both empty and gone afterwards", async () =>
         {
             var watch = Stopwatch.StartNew();
-            servers = await Task.Run(() => EmbeddedServers.StartAsync(temporary: true, interrupt), interrupt);
+            servers = await Task.Run(() => EmbeddedServers.StartAsync(interrupt), interrupt);
             return string.Create(CultureInfo.InvariantCulture, $"{watch.Elapsed.TotalSeconds:N1} s");
         });
         return servers!;

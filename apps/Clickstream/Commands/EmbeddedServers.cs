@@ -3,10 +3,14 @@ using Streams.Hosting.Embedded;
 
 namespace Clickstream;
 
-/// <summary>Kafka and PostgreSQL for <c>--embedded</c>: private to this process, gone (Kafka) or asleep (PostgreSQL) when it ends.</summary>
+/// <summary>
+/// Kafka and PostgreSQL for <c>--embedded</c>: private to this process, empty at its start and gone at its end. Kafka is so in any
+/// case, and offsets kept for its topics would mean nothing at the next start.
+/// </summary>
 internal sealed class EmbeddedServers : IAsyncDisposable
 {
-    private const string TemporaryRoot = ".data/demo";
+    /// <summary>A folder of its own, since a fresh start empties it.</summary>
+    private const string Root = ".data/demo";
 
     private EmbeddedServers(EmbeddedKafka kafka, EmbeddedPostgres postgres)
     {
@@ -29,18 +33,14 @@ internal sealed class EmbeddedServers : IAsyncDisposable
     };
 
     /// <summary>Starts both.</summary>
-    /// <param name="temporary">
-    /// Whether PostgreSQL starts empty and leaves nothing behind; in a folder of its own, since a fresh start empties it.
-    /// </param>
     /// <param name="cancellation">Ends the start.</param>
     /// <exception cref="EmbeddedServerException">PostgreSQL is missing or does not start; the message says what to do.</exception>
-    public static async Task<EmbeddedServers> StartAsync(bool temporary, CancellationToken cancellation)
+    public static async Task<EmbeddedServers> StartAsync(CancellationToken cancellation)
     {
         var kafka = EmbeddedKafka.Start();
         try
         {
-            var options = temporary ? new EmbeddedPostgresOptions { Temporary = true, Root = TemporaryRoot } : new EmbeddedPostgresOptions();
-            var postgres = await EmbeddedPostgres.StartAsync(options, cancellation);
+            var postgres = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions { Temporary = true, Root = Root }, cancellation);
             return new EmbeddedServers(kafka, postgres);
         }
         catch

@@ -31,7 +31,7 @@ internal static class RunCommand
     /// <summary>The command, for the root command.</summary>
     public static Command Create()
     {
-        var command = new Command("run", "Run the pipeline.") { Embedded, Further };
+        var command = new Command(Name, "Run the pipeline.") { Embedded, Further };
         command.TreatUnmatchedTokensAsErrors = false;
         command.SetAction(RunAsync);
         return command;
