@@ -9,7 +9,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
     [Fact]
     public async Task nodes_and_servers_that_die_at_any_moment_lose_nothing_and_count_nothing_twice()
     {
-        Assert.SkipUnless(TestKafka.CanStartReal, "Chaos takes a real Kafka, shared/kafka beside the repository; the embedded one fences nobody.");
+        Assert.SkipUnless(TestKafka.CanStartReal, "Chaos takes a real Kafka, by STREAMS_TEST_KAFKA_SCRIPT; the embedded one fences nobody.");
         var seed = int.TryParse(Environment.GetEnvironmentVariable("STREAMS_CHAOS_SEED"), CultureInfo.InvariantCulture, out var given)
             ? given
             : Random.Shared.Next(1_000_000);

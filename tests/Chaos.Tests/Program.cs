@@ -11,7 +11,7 @@ internal static class Program
           --events N    how many clicks to produce during the run (default: 1000000)
           --minutes M   for how long things go wrong (default: 10)
           --seed S      repeats the schedule and the clicks of an earlier run (default: a new one, which is printed)
-          --brokers N   how many Kafka brokers, where shared/kafka is beside the repository (default: 1; 3 takes 2 GB)
+          --brokers N   how many Kafka brokers, where STREAMS_TEST_KAFKA_SCRIPT runs them (default: 1; 3 takes 2 GB)
 
         The exit code is 0 if tables and topics equal a recount of the input and no takeover took too long.
         """;

@@ -5,8 +5,8 @@ using Streams.Hosting.Embedded;
 namespace TestKit;
 
 /// <summary>
-/// Real brokers from the folder <c>shared/kafka</c> beside the repository, under a small shell that takes them down and wipes
-/// their data when this process ends, however it ends.
+/// Real brokers, run by a script (CONTRIBUTING.md says what it does) under a small shell that takes them down and wipes their
+/// data when this process ends, however it ends.
 /// </summary>
 internal sealed class KafkaFolder : IAsyncDisposable
 {
@@ -21,6 +21,8 @@ internal sealed class KafkaFolder : IAsyncDisposable
         for pid in "$dir"/*/pid; do kill -s KILL "$(cat "$pid")" 2>/dev/null; done
         rm -rf "$dir" 2>/dev/null || { sleep 1; rm -rf "$dir"; }
         """;
+
+    private const string ScriptVariable = "STREAMS_TEST_KAFKA_SCRIPT";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
@@ -49,9 +51,16 @@ internal sealed class KafkaFolder : IAsyncDisposable
     /// <summary>The authority that signed the brokers' certificates, if SASL_SSL was asked for.</summary>
     public string AuthorityFile => Path.Combine(folder, "tls", "ca.pem");
 
-    /// <summary>The script that runs brokers; null where it, or the Java that it needs, is missing.</summary>
+    /// <summary>
+    /// The script that runs brokers: the one that STREAMS_TEST_KAFKA_SCRIPT names, else <c>shared/kafka/kafka</c> beside the
+    /// repository; null where that, or the Java that it needs, is missing.
+    /// </summary>
     public static string? FindScript()
     {
+        if (Environment.GetEnvironmentVariable(ScriptVariable) is { Length: > 0 } named)
+        {
+            return File.Exists(named) ? named : throw new FileNotFoundException($"{ScriptVariable} names {named}, which is not there.", named);
+        }
         string script = Path.GetFullPath(Path.Combine(Repository.Root, "..", "shared", "kafka", "kafka"));
         bool java = Environment.GetEnvironmentVariable("JAVA_HOME") is { Length: > 0 } || Command.Find("java") is not null;
         return File.Exists(script) && java ? script : null;

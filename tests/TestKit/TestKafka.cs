@@ -9,7 +9,7 @@ namespace TestKit;
 /// <summary>Which Kafka the tests run against.</summary>
 public enum TestKafkaKind
 {
-    /// <summary>A real broker, started for this test run from <c>shared/kafka</c> beside the repository.</summary>
+    /// <summary>A real broker, started for this test run by the script that STREAMS_TEST_KAFKA_SCRIPT names.</summary>
     Real,
 
     /// <summary>The broker that the environment variable STREAMS_TEST_KAFKA names; tests cannot stop it.</summary>
@@ -93,7 +93,7 @@ public sealed class TestKafka : IAsyncLifetime
         {
             case TestKafkaKind.Real:
                 real = await KafkaFolder.StartAsync(
-                    KafkaFolder.FindScript() ?? throw new InvalidOperationException($"{KindVariable} asks for a real Kafka: shared/kafka beside the repository, or Java, is missing."),
+                    KafkaFolder.FindScript() ?? throw new InvalidOperationException($"{KindVariable} asks for a real Kafka: STREAMS_TEST_KAFKA_SCRIPT names no script that runs one."),
                     brokers,
                     secure,
                     CancellationToken.None);
