@@ -35,11 +35,11 @@ internal static class CheckCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation)
     {
-        var topology = ClickstreamTopology.Build(Settings.Load().Names());
+        string[] further = [.. arguments.GetValue(Further) ?? [], .. arguments.UnmatchedTokens];
+        var topology = ClickstreamTopology.Build(Settings.Load(further).Names());
 
         // Built as run builds it, and not started: so both read the same settings.
-        await using var app = StreamsApplication.Create(
-            topology, [.. arguments.GetValue(Further) ?? [], .. arguments.UnmatchedTokens], Settings.ForNode());
+        await using var app = StreamsApplication.Create(topology, further, Settings.ForNode());
         var output = arguments.InvocationConfiguration.Output;
         var isJson = arguments.GetValue(Output) == OutputFormat.Json;
         var results = new List<CheckResult>();

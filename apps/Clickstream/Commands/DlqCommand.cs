@@ -25,7 +25,7 @@ internal static class DlqCommand
         try
         {
             // Built as run builds it, and not started: so both read the same settings.
-            await using var app = StreamsApplication.Create(ClickstreamTopology.Build(Settings.Load().Names()), [.. settings], Settings.ForNode());
+            await using var app = StreamsApplication.Create(ClickstreamTopology.Build(Settings.Load([.. settings]).Names()), [.. settings], Settings.ForNode());
             await using var letters = DeadLetterTable.Open(app.Configuration);
             return await work(letters);
         }

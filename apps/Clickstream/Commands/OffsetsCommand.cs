@@ -90,9 +90,9 @@ internal static class OffsetsCommand
         try
         {
             // Built as run builds it, and not started: so both read the same settings.
-            var topology = ClickstreamTopology.Build(Settings.Load().Names());
-            await using var app = StreamsApplication.Create(
-                topology, [.. arguments.GetValue(Further) ?? [], .. arguments.UnmatchedTokens], Settings.ForNode());
+            string[] further = [.. arguments.GetValue(Further) ?? [], .. arguments.UnmatchedTokens];
+            var topology = ClickstreamTopology.Build(Settings.Load(further).Names());
+            await using var app = StreamsApplication.Create(topology, further, Settings.ForNode());
             using var offsets = InputOffsets.Open(topology, app.Configuration);
             return await run(offsets);
         }

@@ -34,10 +34,9 @@ internal static class ProduceCommand
         HelpName = "log|now",
     };
 
-    private static readonly Option<string> Topic = new("--topic")
+    private static readonly Option<string?> Topic = new("--topic")
     {
-        Description = "The topic to write to; created if missing.",
-        DefaultValueFactory = _ => "clickstream",
+        Description = "The topic to write to; created if missing. Default: Clickstream:Clicks, else clickstream.",
         HelpName = "name",
     };
 
@@ -104,7 +103,7 @@ internal static class ProduceCommand
     {
         var view = new ProduceView();
         var configuration = Settings.Load();
-        var topic = arguments.GetValue(Topic)!;
+        var topic = arguments.GetValue(Topic) ?? configuration.Names().Clicks;
         using var sender = new ClickSender(
             configuration.BootstrapServers(arguments.GetValue(BootstrapServers)),
             topic,

@@ -42,14 +42,15 @@ internal static class RunCommand
         try
         {
             await using var servers = arguments.GetValue(Embedded) ? await EmbeddedServers.StartAsync(cancellation) : null;
-            var topology = ClickstreamTopology.Build(Settings.Load().Names());
+            string[] further = [.. arguments.GetValue(Further) ?? [], .. arguments.UnmatchedTokens];
+            var topology = ClickstreamTopology.Build(Settings.Load(further).Names());
             if (servers is not null)
             {
                 servers.CreateTopics(topology, EmbeddedPartitions);
                 Console.Error.WriteLine($"Kafka at {servers.Kafka.BootstrapServers}, PostgreSQL at {servers.Postgres.Uri}");
             }
 
-            await using var app = Create(topology, [.. arguments.GetValue(Further) ?? [], .. arguments.UnmatchedTokens], servers);
+            await using var app = Create(topology, further, servers);
             await app.RunAsync(cancellation);
             return Environment.ExitCode;
         }

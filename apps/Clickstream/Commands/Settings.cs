@@ -4,8 +4,8 @@ using Microsoft.Extensions.Configuration;
 namespace Clickstream;
 
 /// <summary>
-/// The configuration that the commands share: <c>appsettings.json</c> beside the program, then the one in the current folder, then
-/// environment variables; the last one that names a value wins.
+/// The configuration that the commands share, the one that a node reads: <c>appsettings.json</c> beside the program, then environment
+/// variables, then settings at the end of a command; the last one that names a value wins.
 /// </summary>
 internal static class Settings
 {
@@ -13,10 +13,11 @@ internal static class Settings
     public const string DefaultBootstrapServers = "localhost:9092";
 
     /// <summary>Reads the configuration.</summary>
-    public static IConfigurationRoot Load() => new ConfigurationBuilder()
+    /// <param name="arguments">Settings from the end of a command, such as <c>--Clickstream:Clicks=clicks</c>.</param>
+    public static IConfigurationRoot Load(params string[] arguments) => new ConfigurationBuilder()
         .AddJsonFile(Path.Combine(AppContext.BaseDirectory, "appsettings.json"), optional: true)
-        .AddJsonFile(Path.Combine(Environment.CurrentDirectory, "appsettings.json"), optional: true)
         .AddEnvironmentVariables()
+        .AddCommandLine(arguments)
         .Build();
 
     /// <summary>The names of topics and tables.</summary>

@@ -99,9 +99,9 @@ internal static class TopologyCommand
     private static async Task<int> RunAsync(ParseResult arguments, Func<Topology, IConfiguration, Task<int>> run)
     {
         // Built as run builds it, and not started: so both read the same settings.
-        var topology = ClickstreamTopology.Build(Settings.Load().Names());
-        await using var app = StreamsApplication.Create(
-            topology, [.. arguments.GetValue(Further) ?? [], .. arguments.UnmatchedTokens], Settings.ForNode());
+        string[] further = [.. arguments.GetValue(Further) ?? [], .. arguments.UnmatchedTokens];
+        var topology = ClickstreamTopology.Build(Settings.Load(further).Names());
+        await using var app = StreamsApplication.Create(topology, further, Settings.ForNode());
         try
         {
             return await run(topology, app.Configuration);
