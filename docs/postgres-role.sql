@@ -30,7 +30,7 @@ GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA :"schema" TO :"role";
 -- Tables that whoever runs this adds later.
 ALTER DEFAULT PRIVILEGES IN SCHEMA :"schema" GRANT SELECT, INSERT, UPDATE ON TABLES TO :"role";
 
--- Nodes that are gone leave the list of nodes.
+-- A node that starts takes those unseen for a day off the list of nodes.
 SELECT format('GRANT DELETE ON %I.nodes TO %I', :'schema', :'role')
 WHERE EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = :'schema' AND tablename = 'nodes')
 \gexec
