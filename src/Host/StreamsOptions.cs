@@ -76,7 +76,10 @@ public sealed class StreamsOptions
     [Range(64 * 1024, 1024 * 1024 * 1024)]
     public long MailboxBytes { get; set; } = 2 * 1024 * 1024;
 
-    /// <summary>How long a stopping node may take to commit what it has. Default: 15 seconds.</summary>
+    /// <summary>
+    /// How long a stopping node may take to commit what it has. The host's time to stop becomes a third and 10 seconds more, if it was
+    /// less. 100 ms to 10 minutes. Default: 15 seconds.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "00:10:00")]
     public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(15);
 

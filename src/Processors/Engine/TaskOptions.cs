@@ -5,7 +5,7 @@ public enum ErrorPolicy
 {
     /// <summary>It goes to the table <c>dead_letters</c> with its reason and its raw bytes; the records around it go through.</summary>
     DeadLetter,
-    /// <summary>It is counted and passed over.</summary>
+    /// <summary>It is counted, logged and passed over; nothing of it is kept.</summary>
     Skip,
     /// <summary>The node stops there, with exit code 1. Nothing after it is processed.</summary>
     Stop,
