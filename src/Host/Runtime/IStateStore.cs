@@ -22,8 +22,14 @@ internal sealed record TaskCommit(ChangeSet Changes, long Epoch, long? ReadFrom)
     /// <summary>The last dead letter of the partition that was replayed, this cycle included.</summary>
     public long LastReplay { get; init; }
 
-    /// <summary>What the log's transaction says of the task's input.</summary>
-    public LogPosition Position => new(Changes.Partition, Changes.NextOffset, Era, LastReplay);
+    /// <summary>Forwarded output of what is below this offset is in the log already, whoever sent it.</summary>
+    public long SentUpTo { get; init; }
+
+    /// <summary>
+    /// What the log's transaction says of the task's input. It never goes back behind what is sent already: whoever took over
+    /// next would send the rest of it a second time.
+    /// </summary>
+    public LogPosition Position => new(Changes.Partition, Math.Max(Changes.NextOffset, SentUpTo), Era, LastReplay);
 }
 
 /// <summary>

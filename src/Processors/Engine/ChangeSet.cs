@@ -19,6 +19,9 @@ internal sealed class ChangeSet : IDisposable
     /// <summary>The next offset to read once this is committed.</summary>
     public long NextOffset { get; set; }
 
+    /// <summary>The offset of the last record read. What follows it up to <see cref="NextOffset"/> are no records.</summary>
+    public long LastOffset { get; set; }
+
     /// <summary>Stream time once this is committed; <c>null</c> before the first record.</summary>
     public DateTime? StreamTime { get; set; }
 

@@ -27,7 +27,7 @@ public sealed class IsolationTests
             }
 
             isolation ??= new Isolation();
-            using var changes = new ChangeSet(new("clickstream", 0), [], [], []) { Records = next - committed, NextOffset = next };
+            using var changes = new ChangeSet(new("clickstream", 0), [], [], []) { Records = next - committed, LastOffset = next - 1, NextOffset = next };
             Assert.True(isolation.Refused(changes, "refused"));
         }
 
@@ -63,7 +63,7 @@ public sealed class IsolationTests
     public void a_dead_letter_that_is_refused_itself_cannot_be_isolated()
     {
         var isolation = new Isolation();
-        using var changes = new ChangeSet(new("clickstream", 0), [], [], []) { Records = 1, NextOffset = 8 };
+        using var changes = new ChangeSet(new("clickstream", 0), [], [], []) { Records = 1, LastOffset = 7, NextOffset = 8 };
         Assert.True(isolation.Refused(changes, "the row"));
         Assert.False(isolation.Refused(changes, "the dead letter"));
         Assert.Equal([KeyValuePair.Create(7L, "the row")], isolation.Rejected);
