@@ -39,7 +39,7 @@ internal sealed class PostgresStateStore : IStateStore
         NpgsqlDataSource dataSource, string application, Topology topology, string node, PostgresOptions options, ILogger<PostgresStateStore> logger)
     {
         _dataSource = dataSource;
-        _node = PostgresTexts.Clean(node);
+        _node = PostgresText.Clean(node);
         _options = options;
         _logger = logger;
         _sql = new Sql(application);

@@ -88,5 +88,5 @@ internal static class ReplayStatements
     private static NpgsqlParameter Offsets((TopicPartition Partition, Replay Replay)[] replays) =>
         ArrayParameters.Of(replays.Select(r => r.Replay.Offset).ToArray(), NpgsqlDbType.Bigint);
 
-    private static string? Clean(string? text) => text is null ? null : PostgresTexts.Clean(text);
+    private static string? Clean(string? text) => text is null ? null : PostgresText.Clean(text);
 }
