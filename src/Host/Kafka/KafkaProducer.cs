@@ -125,14 +125,6 @@ internal sealed unsafe class KafkaProducer : IDisposable
         }
     }
 
-    /// <summary>Drops everything that has not been delivered: the work it belongs to is done again.</summary>
-    public void Purge()
-    {
-        NativeMethods.rd_kafka_purge(_handle.DangerousGetHandle(), NativeMethods.PurgeQueue | NativeMethods.PurgeInFlight);
-        NativeMethods.rd_kafka_flush(_handle.DangerousGetHandle(), (int)Slice.TotalMilliseconds);
-        _events.Undelivered.Clear();
-    }
-
     /// <summary>Frees the producer; what it has not delivered is dropped.</summary>
     public void Dispose()
     {
