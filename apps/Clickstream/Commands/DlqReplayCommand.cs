@@ -29,7 +29,7 @@ internal static class DlqReplayCommand
             var (output, error) = (arguments.InvocationConfiguration.Output, arguments.InvocationConfiguration.Error);
             if (!isJson)
             {
-                output.WriteLine(request.Count == 0 ? "No dead letter that waits is meant: nothing to replay." : $"{DlqCommand.Counted(request.Count, " to be replayed.")}");
+                output.WriteLine(request.Count == 0 ? "No dead letter that waits is meant: nothing to replay." : DlqCommand.Counted(request.Count, " to be replayed."));
             }
 
             var progress = request.Count == 0 ? default : await letters.ProgressAsync(request, cancellation);
