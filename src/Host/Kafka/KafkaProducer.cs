@@ -192,7 +192,7 @@ internal sealed unsafe class KafkaProducer : IDisposable
             }
 
             cancellation.ThrowIfCancellationRequested();
-            if (failure.Code == ErrorCode.Local_State && Transactions?.Failure() is { } cause)
+            if (failure.Code == ErrorCode.Local_State && Transactions?.TakeFailure() is { } cause)
             {
                 // A transaction that has failed on its way takes no more records, and says only that.
                 failure = cause;
