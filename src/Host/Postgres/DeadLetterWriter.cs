@@ -19,7 +19,7 @@ internal static class DeadLetterWriter
         foreach (var letter in letters)
         {
             chunk.Add(letter);
-            bytes += (letter.Key?.Length ?? 0) + (letter.Value?.Length ?? 0) + letter.Headers.Sum(h => h.Value?.Length ?? 0L);
+            bytes += letter.SizeBytes;
             if (bytes >= StatementBytes || chunk.Count == StatementLetters)
             {
                 yield return Command(sql, chunk);
