@@ -22,7 +22,7 @@ internal static class DlqReplayCommand
     }
 
     private static Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation) =>
-        DlqCommand.RunAsync(arguments, arguments.ConfigurationSettings(), async letters =>
+        DlqCommand.RunAsync(arguments, async letters =>
         {
             var request = await letters.RequestReplayAsync(arguments.Selection(DeadLetterStates.Waiting), cancellation);
             var isJson = arguments.GetValue(Output) == OutputFormat.Json;

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Spectre.Console;
-using Streams.Hosting;
 using Streams.Hosting.Offsets;
 
 namespace Clickstream;
@@ -27,29 +26,21 @@ internal static class OffsetsCommand
         Description = "Allow going back over records that are committed already: tables of counts and sums take them in once more.",
     };
 
-    private static readonly Option<bool> Yes = new("--yes", "-y") { Description = "Do not ask." };
-
-    private static readonly Argument<string[]> Further = new("SETTINGS")
-    {
-        Description = "Settings as .NET's configuration takes them, such as --Streams:ApplicationId=clicks. The same as for run.",
-        Arity = ArgumentArity.ZeroOrMore,
-    };
+    private static readonly Option<bool> Yes = Confirmation.YesOption();
 
     private static readonly Option<OutputFormat> Output = Settings.OutputOption();
 
     /// <summary>The command, for the root command.</summary>
     public static Command Create()
     {
-        var command = new Command("offsets", "Show how far each partition of the input is read.") { Output, Further, Reset() };
-        command.TreatUnmatchedTokensAsErrors = false;
+        var command = new Command("offsets", "Show how far each partition of the input is read.") { Output, Reset() }.WithSettings();
         command.SetAction((arguments, cancellation) => RunAsync(arguments, offsets => ListAsync(offsets, arguments, cancellation)));
         return command;
     }
 
     private static Command Reset()
     {
-        var command = new Command("reset", "Say where a partition goes on whose next record is not in the topic any more.") { Partition, To, Again, Yes, Further };
-        command.TreatUnmatchedTokensAsErrors = false;
+        var command = new Command("reset", "Say where a partition goes on whose next record is not in the topic any more.") { Partition, To, Again, Yes }.WithSettings();
         command.SetAction((arguments, cancellation) => RunAsync(arguments, offsets => ResetAsync(offsets, arguments, cancellation)));
         return command;
     }
@@ -85,23 +76,12 @@ internal static class OffsetsCommand
         return string.Join('\n', lines);
     }
 
-    private static async Task<int> RunAsync(ParseResult arguments, Func<InputOffsets, Task<int>> run)
-    {
-        try
+    private static Task<int> RunAsync(ParseResult arguments, Func<InputOffsets, Task<int>> run) =>
+        NodeConfiguration.UseAsync(arguments, arguments.NodeSettings(), async (topology, configuration) =>
         {
-            // Built as run builds it, and not started: so both read the same settings.
-            var topology = ClickstreamTopology.Build(Settings.Load().Names());
-            await using var app = StreamsApplication.Create(
-                topology, [.. arguments.GetValue(Further) ?? [], .. arguments.UnmatchedTokens], Settings.ForNode());
-            using var offsets = InputOffsets.Open(topology, app.Configuration);
+            using var offsets = InputOffsets.Open(topology, configuration);
             return await run(offsets);
-        }
-        catch (Exception e) when (e is OffsetsException or StreamsConfigurationException or DllNotFoundException)
-        {
-            arguments.InvocationConfiguration.Error.WriteLine(e.Message);
-            return 1;
-        }
-    }
+        });
 
     private static async Task<int> ListAsync(InputOffsets offsets, ParseResult arguments, CancellationToken cancellation)
     {
@@ -144,15 +124,10 @@ internal static class OffsetsCommand
             return 1;
         }
 
-        if (!arguments.GetValue(Yes))
+        if (!arguments.GetValue(Yes) && !Confirmation.Ask(arguments, "Go on there?"))
         {
-            error.Write("Go on there? [y/N] ");
-            error.Flush();
-            if (Console.In.ReadLine()?.Trim() is not ("y" or "Y" or "yes"))
-            {
-                error.WriteLine("Nothing was changed.");
-                return 1;
-            }
+            error.WriteLine("Nothing was changed.");
+            return 1;
         }
 
         await offsets.MoveAsync(move, cancellation);
