@@ -76,6 +76,10 @@ internal static class OffsetsCommand
         return string.Join('\n', lines);
     }
 
+    /// <summary>One partition as a line of text.</summary>
+    public static string Line(InputPosition position) => Text(
+        $"{position.Topic}-{position.Partition}  next {Next(position)}  topic has {Range(position)}  lag {position.Lag}  stream time {StreamTime(position)}  node {position.Node ?? "-"}  {Problem(position)}").TrimEnd();
+
     private static Task<int> RunAsync(ParseResult arguments, Func<InputOffsets, Task<int>> run) =>
         NodeConfiguration.UseAsync(arguments, arguments.NodeSettings(), async (topology, configuration) =>
         {
@@ -94,23 +98,34 @@ internal static class OffsetsCommand
                 topic = p.Topic, partition = p.Partition, next_offset = p.NextOffset, first = p.First, end = p.End,
                 lag = p.Lag, lost = p.Lost, in_range = p.IsInRange, stream_time = p.StreamTime, node = p.Node,
             })));
-            return 0;
+        }
+        else if (output == Console.Out && !Console.IsOutputRedirected)
+        {
+            AnsiConsole.Write(Table(positions));
+        }
+        else
+        {
+            foreach (var position in positions)
+            {
+                output.WriteLine(Line(position));
+            }
         }
 
+        return 0;
+    }
+
+    private static Table Table(IReadOnlyList<InputPosition> positions)
+    {
         var table = new Table().Border(TableBorder.Simple).AddColumns("partition").AddColumn("next", c => c.RightAligned())
             .AddColumn("topic has", c => c.RightAligned()).AddColumn("lag", c => c.RightAligned()).AddColumns("stream time", "node", "");
         foreach (var p in positions)
         {
             table.AddRow(
-                Markup.Escape($"{p.Topic}-{p.Partition}"), p.NextOffset?.ToString(CultureInfo.InvariantCulture) ?? "-",
-                p.First == p.End ? "nothing" : Text($"{p.First} to {p.End - 1}"), Text($"{p.Lag}"),
-                p.StreamTime is { } time ? time.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) : "-",
-                Markup.Escape(p.Node ?? "-"),
-                p.IsBeyondEnd ? "[red]beyond the topic's end[/]" : p.Lost > 0 ? Text($"[red]{p.Lost} lost[/]") : "");
+                new Text(Text($"{p.Topic}-{p.Partition}")), new Text(Next(p)), new Text(Range(p)), new Text(Text($"{p.Lag}")),
+                new Text(StreamTime(p)), new Text(p.Node ?? "-"), new Text(Problem(p), new Style(Color.Red)));
         }
 
-        AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) }).Write(table);
-        return 0;
+        return table;
     }
 
     private static async Task<int> ResetAsync(InputOffsets offsets, ParseResult arguments, CancellationToken cancellation)
@@ -134,6 +149,15 @@ internal static class OffsetsCommand
         arguments.InvocationConfiguration.Output.WriteLine(Text($"{move.From.Topic}-{move.From.Partition} goes on at {move.NextOffset}; a running node takes it up within seconds."));
         return 0;
     }
+
+    private static string Next(InputPosition position) => position.NextOffset?.ToString(CultureInfo.InvariantCulture) ?? "-";
+
+    private static string Range(InputPosition position) => position.First == position.End ? "nothing" : Text($"{position.First} to {position.End - 1}");
+
+    private static string StreamTime(InputPosition position) => position.StreamTime?.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) ?? "-";
+
+    private static string Problem(InputPosition position) =>
+        position.IsBeyondEnd ? "beyond the topic's end" : position.Lost > 0 ? Text($"{position.Lost} lost") : "";
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }
