@@ -19,17 +19,10 @@ internal static class RunCommand
         Description = "Start a Kafka and a PostgreSQL of its own; PostgreSQL's data stay in .data.",
     };
 
-    private static readonly Argument<string[]> Further = new("SETTINGS")
-    {
-        Description = "Settings as .NET's configuration takes them, such as --Streams:CommitInterval=00:00:01.",
-        Arity = ArgumentArity.ZeroOrMore,
-    };
-
     /// <summary>The command, for the root command.</summary>
     public static Command Create()
     {
-        var command = new Command("run", "Run the pipeline.") { Embedded, Further };
-        command.TreatUnmatchedTokensAsErrors = false;
+        var command = new Command("run", "Run the pipeline.") { Embedded }.WithSettings();
         command.SetAction(RunAsync);
         return command;
     }
@@ -46,7 +39,7 @@ internal static class RunCommand
                 Console.Error.WriteLine($"Kafka at {servers.Kafka.BootstrapServers}, PostgreSQL at {servers.Postgres.Uri}");
             }
 
-            await using var app = Create(topology, [.. arguments.GetValue(Further) ?? [], .. arguments.UnmatchedTokens], servers);
+            await using var app = Create(topology, arguments.NodeSettings(), servers);
             await app.RunAsync(cancellation);
             return Environment.ExitCode;
         }
@@ -57,10 +50,10 @@ internal static class RunCommand
         }
     }
 
-    private static WebApplication Create(Topology topology, string[] further, EmbeddedServers? servers) =>
+    private static WebApplication Create(Topology topology, string[] settings, EmbeddedServers? servers) =>
         StreamsApplication.Create(
             topology,
-            further,
+            settings,
             Settings.ForNode(),
             builder =>
             {

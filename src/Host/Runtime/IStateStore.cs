@@ -56,14 +56,14 @@ internal interface IStateStore : IAsyncDisposable
     /// <see cref="ICommitTransaction.CommitAsync"/>.
     /// </summary>
     /// <param name="tasks">What to write, one part per task.</param>
-    /// <param name="cancellation">Ends the waiting.</param>
     /// <param name="beforeMerge">
     /// Awaited once all else is written, and before rows that nodes share are merged: from there to the commit other nodes wait
     /// for their locks. Not called if there are none.
     /// </param>
+    /// <param name="cancellation">Ends the waiting.</param>
     /// <exception cref="FencedException">Another node took some of the partitions; nothing was written.</exception>
     Task<ICommitTransaction> WriteAsync(
-        IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation, Func<CancellationToken, Task>? beforeMerge = null);
+        IReadOnlyList<TaskCommit> tasks, Func<CancellationToken, Task> beforeMerge, CancellationToken cancellation);
 
     /// <summary>
     /// Whether the transaction that moved these tasks' offsets took place: asked when the connection broke during COMMIT.

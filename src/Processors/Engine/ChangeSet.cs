@@ -74,7 +74,7 @@ internal sealed class ChangeSet : IDisposable
 
             foreach (var letter in DeadLetters)
             {
-                size += 256 + (letter.Key?.Length ?? 0) + (letter.Value?.Length ?? 0);
+                size += letter.SizeBytes;
             }
 
             return size + (Replays.Count * 64L);
