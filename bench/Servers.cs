@@ -11,6 +11,9 @@ namespace Streams.Bench;
 /// <summary>The Kafka and the PostgreSQL of one run, and what they run on.</summary>
 internal sealed class Servers : IAsyncDisposable
 {
+    /// <summary>How many partitions each topic of a benchmark has.</summary>
+    public const int TopicPartitions = 8;
+
     /// <summary>What the embedded Kafka can hold: it drops what is beyond 5 MB in a partition.</summary>
     public const long MaxEmbeddedClicks = 160_000;
 
@@ -32,12 +35,23 @@ internal sealed class Servers : IAsyncDisposable
         $"{Environment.ProcessorCount} processors ({ProcessorName()}), shared by Kafka ({KafkaName()}), PostgreSQL {Postgres.MajorVersion} and what is measured; "
         + $"{RuntimeInformation.FrameworkDescription}, librdkafka {LibRdKafka.Version}, {RuntimeInformation.OSDescription.Split('#')[0].Trim()}");
 
-    /// <summary>Settings that a node needs with these servers.</summary>
-    public Dictionary<string, string?> NodeSettings => Kafka.IsReal
-        ? []
+    /// <summary>What a node needs with these servers, and what the run is asked for.</summary>
+    public Dictionary<string, string?> SettingsFor(BenchOptions options)
+    {
+        var settings = new Dictionary<string, string?>();
+        if (!Kafka.IsReal)
+        {
+            // A real broker answers a waiting fetch as soon as there is a record; the embedded one only when the wait is over.
+            settings["Kafka:Consumer:fetch.wait.max.ms"] = "20";
+        }
 
-        // A real broker answers a waiting fetch as soon as there is a record; the embedded one only when the wait is over.
-        : new() { ["Kafka:Consumer:fetch.wait.max.ms"] = "20" };
+        foreach (var (key, value) in options.Settings)
+        {
+            settings[key] = value;
+        }
+
+        return settings;
+    }
 
     public static async Task<Servers> StartAsync(CancellationToken cancellation)
     {

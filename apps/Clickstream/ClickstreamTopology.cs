@@ -10,7 +10,7 @@ namespace Clickstream;
 public static class ClickstreamTopology
 {
     /// <summary>Statuses from here on are errors.</summary>
-    private const int FirstErrorStatus = 400;
+    internal const int FirstErrorStatus = 400;
 
     /// <summary>Declares the job.</summary>
     /// <param name="names">The topics and tables to use.</param>

@@ -44,9 +44,6 @@ internal sealed record Job
     /// <summary>The application id: consumer group and schema.</summary>
     public required string Application { get; init; }
 
-    /// <summary>How many partitions the topic has.</summary>
-    public int Partitions { get; init; }
-
     /// <summary>How many clicks a second to feed.</summary>
     public double Rate { get; init; }
 

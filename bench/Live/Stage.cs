@@ -8,8 +8,6 @@ namespace Streams.Bench.Live;
 /// <summary>A topic, an application and its nodes, for one benchmark; all of it gone afterwards.</summary>
 internal sealed class Stage : IAsyncDisposable
 {
-    private const int Partitions = 8;
-
     private static readonly TimeSpan CommitPatience = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 
@@ -31,7 +29,7 @@ internal sealed class Stage : IAsyncDisposable
     public static async Task<Stage> CreateAsync(Servers servers, BenchOptions options, string run, string name)
     {
         var topic = $"bench-{run}-{name}";
-        await servers.Kafka.CreateTopicAsync(topic, Partitions);
+        await servers.Kafka.CreateTopicAsync(topic, Servers.TopicPartitions);
         var stage = new Stage(servers, new Job
         {
             Kind = JobKind.Feed,
@@ -39,13 +37,12 @@ internal sealed class Stage : IAsyncDisposable
             Kafka = servers.Kafka.BootstrapServers,
             Postgres = servers.Postgres.ConnectionString,
             Topic = topic,
-            Partitions = Partitions,
             Traffic = new Traffic(options.Seed, DateTime.UtcNow, 1, 0),
             Application = topic,
-            Settings = servers.NodeSettings.Concat(options.Settings).GroupBy(s => s.Key).ToDictionary(g => g.Key, g => g.Last().Value),
+            Settings = servers.SettingsFor(options),
             Names = new() { Clicks = topic, ErrorsTopic = $"{topic}-errors", CountsTopic = $"{topic}-counts" },
         });
-        await servers.CreateOutputsAsync(stage._job.Names, Partitions);
+        await servers.CreateOutputsAsync(stage._job.Names, Servers.TopicPartitions);
         return stage;
     }
 
@@ -113,7 +110,7 @@ internal sealed class Stage : IAsyncDisposable
     }
 
     /// <summary>Reads the input.</summary>
-    public void ReadInput(BareReader.Visitor visit) => BareReader.ReadToEnd(_job.Kafka, _job.Topic, Partitions, visit);
+    public void ReadInput(BareReader.Visitor visit) => BareReader.ReadToEnd(_job.Kafka, _job.Topic, Servers.TopicPartitions, visit);
 
     public async ValueTask DisposeAsync()
     {

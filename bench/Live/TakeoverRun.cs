@@ -28,7 +28,7 @@ internal sealed class TakeoverRun(Servers servers, BenchOptions options, RunView
 
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var feeding = FeedAsync(stage, enough.Token);
-        await UntilAsync(stage, owners => owners.Values.Count(owner => owner.Node == "doomed") is > 0 and < 8 && owners.Values.All(owner => owner.NextOffset > 0), cancellation);
+        await UntilAsync(stage, owners => owners.Values.Count(owner => owner.Node == "doomed") is > 0 and < Servers.TopicPartitions && owners.Values.All(owner => owner.NextOffset > 0), cancellation);
         progress(0.5);
 
         var killed = Stopwatch.GetTimestamp();

@@ -37,7 +37,7 @@ public class StateBenchmarks
         return open;
     }
 
-    /// <summary>Merges the errors of a thousand clicks into an empty map, as a batch's deltas are taken over; for all of them, not for one.</summary>
+    /// <summary>Merges the errors of a thousand clicks into an empty map, as those of several tasks are added up for a commit; for all of them, not for one.</summary>
     [Benchmark]
     public int MergeDeltasOfThousandClicks()
     {

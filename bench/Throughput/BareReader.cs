@@ -52,7 +52,6 @@ internal sealed unsafe class BareReader : IDisposable
     public int Read(ref long bytes)
     {
         var count = Take();
-        var records = count;
         for (var i = 0; i < count; i++)
         {
             var message = _messages[i];
@@ -65,7 +64,7 @@ internal sealed unsafe class BareReader : IDisposable
             NativeMethods.rd_kafka_message_destroy(message);
         }
 
-        return records;
+        return count;
     }
 
     // Needs enable.partition.eof.

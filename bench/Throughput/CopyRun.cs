@@ -31,10 +31,9 @@ internal static class CopyRun
             }
         }
 
-        var elapsed = Usage.Now(0);
+        var end = Usage.Now(0);
         var count = (long)(await ScalarAsync(connection, $"SELECT count(*) FROM {target}"))!;
-        var end = elapsed with { Records = count };
-        return ChildResult.Of(start, start, end);
+        return ChildResult.Of(start, start, end with { Records = count });
     }
 
     private static async Task<List<byte[]>> ReadAsync(NpgsqlConnection connection, string table)

@@ -8,7 +8,7 @@ internal static class LimitRun
 {
     public static ChildResult Run(Job job)
     {
-        using var reader = new BareReader(NodeRun.KafkaSettings(job), job.Topic, job.Partitions);
+        using var reader = new BareReader(NodeRun.KafkaSettings(job), job.Topic, Servers.TopicPartitions);
         var progress = new Progress(job.Traffic.Clicks);
         var bytes = 0L;
         var records = 0L;

@@ -136,5 +136,5 @@ internal sealed class OutputCheck(Job job, InputFacts facts)
         throw new BenchException($"A record of the topic of counts has no n: {Encoding.UTF8.GetString(value)}");
     }
 
-    private void ReadToEnd(string topic, BareReader.Visitor visit) => BareReader.ReadToEnd(job.Kafka, topic, job.Partitions, visit);
+    private void ReadToEnd(string topic, BareReader.Visitor visit) => BareReader.ReadToEnd(job.Kafka, topic, Servers.TopicPartitions, visit);
 }

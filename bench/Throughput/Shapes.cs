@@ -23,8 +23,6 @@ internal enum Shape
 /// <summary>The topologies.</summary>
 internal static class Shapes
 {
-    private const int FirstErrorStatus = 400;
-
     public static Topology Build(Shape shape, ClickstreamNames names)
     {
         var builder = new StreamBuilder();
@@ -50,13 +48,13 @@ internal static class Shapes
 
     private static Stream<string, Click> Errors(StreamBuilder builder, ClickstreamNames names) => builder
         .Stream(names.Clicks, Codecs.Utf8, new ClickCodec(), click => click.Time)
-        .Filter(click => click.Status >= FirstErrorStatus);
+        .Filter(click => click.Status >= ClickstreamTopology.FirstErrorStatus);
 
     private static void MainWithPlainClasses(StreamBuilder builder, ClickstreamNames names)
     {
         var errors = builder
             .Stream(names.Clicks, Codecs.Utf8, Codecs.FastJson(PlainClickJson.Default.PlainClick), click => click.Time)
-            .Filter(click => click.Status >= FirstErrorStatus);
+            .Filter(click => click.Status >= ClickstreamTopology.FirstErrorStatus);
         errors.To(names.ErrorsTopic);
         errors.ToTable(names.ErrorsTable, table => table.WithRawValue("click"));
         errors

@@ -8,8 +8,6 @@ namespace Streams.Bench.Throughput;
 /// <summary>The benchmarks that read the whole input, one after the other over the same topic.</summary>
 internal sealed class ThroughputSuite(Servers servers, BenchOptions options, RunView view, string run)
 {
-    private const int Partitions = 8;
-
     private readonly string _topic = $"bench-clicks-{run}";
     private readonly List<Job> _made = [];
     private readonly Traffic _traffic = Traffic.Until(
@@ -42,11 +40,11 @@ internal sealed class ThroughputSuite(Servers servers, BenchOptions options, Run
             view.Say($"The embedded Kafka holds no more than {_traffic.Clicks} clicks; {options.Clicks} were asked for.");
         }
 
-        await servers.Kafka.CreateTopicAsync(_topic, Partitions);
+        await servers.Kafka.CreateTopicAsync(_topic, Servers.TopicPartitions);
         var loaded = await view.RunAsync("load", progress => Child.RunAsync(Job("load", JobKind.Load), progress, cancellation));
         _facts = loaded.Facts!;
         view.Say(string.Create(CultureInfo.InvariantCulture,
-            $"input: {_facts.Clicks:N0} clicks in {Partitions} partitions, {(double)_facts.Bytes / _facts.Clicks:N0} bytes each, {(double)_facts.Errors / _facts.Clicks:P1} errors, {_facts.Counts:N0} counts"));
+            $"input: {_facts.Clicks:N0} clicks in {Servers.TopicPartitions} partitions, {(double)_facts.Bytes / _facts.Clicks:N0} bytes each, {(double)_facts.Errors / _facts.Clicks:P1} errors, {_facts.Counts:N0} counts"));
     }
 
     private async Task<Result> RunAsync(Benchmark benchmark, List<Result> earlier, CancellationToken cancellation)
@@ -64,7 +62,7 @@ internal sealed class ThroughputSuite(Servers servers, BenchOptions options, Run
         };
         if (job.Kind == JobKind.Node)
         {
-            await servers.CreateOutputsAsync(job.Names, Partitions);
+            await servers.CreateOutputsAsync(job.Names, Servers.TopicPartitions);
         }
 
         var child = await view.RunAsync(benchmark.Name, async progress =>
@@ -159,10 +157,9 @@ internal sealed class ThroughputSuite(Servers servers, BenchOptions options, Run
         Kafka = servers.Kafka.BootstrapServers,
         Postgres = servers.Postgres.ConnectionString,
         Topic = _topic,
-        Partitions = Partitions,
         Traffic = _traffic,
         Application = $"bench-{run}-{name}",
-        Settings = servers.NodeSettings.Concat(options.Settings).GroupBy(s => s.Key).ToDictionary(g => g.Key, g => g.Last().Value),
+        Settings = servers.SettingsFor(options),
         Names = new() { Clicks = _topic, ErrorsTopic = $"bench-{run}-{name}-errors", CountsTopic = $"bench-{run}-{name}-counts" },
     };
 }

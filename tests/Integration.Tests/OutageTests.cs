@@ -59,7 +59,7 @@ public sealed class OutageTests(TestKafka sharedKafka, TestPostgres sharedPostgr
         await using var feed = new Feed(job, clicks, perSecond: 500);
         await job.WaitUntilCommittedAsync(Records + 500);
         await GoAwayAsync(postgres, node, immediate: true);
-        Assert.Equal((1, 1), (node.CountLines("reading pauses until one succeeds"), node.CountLines("reading goes on")));
+        Assert.Equal((1, 1), (node.CountLines("reading pauses until one succeeds"), node.CountLines("Reading goes on.")));
         await GoAwayAsync(postgres, node, immediate: false);
         var written = Records + await feed.StopAsync();
         await job.WaitUntilCommittedAsync(written);

@@ -1,8 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using Microsoft.Extensions.Configuration;
 using Spectre.Console;
-using Streams.Hosting;
+using Streams;
 using Streams.Hosting.Diagnostics;
 
 namespace Clickstream;
@@ -12,19 +13,12 @@ internal static class CheckCommand
 {
     private const int NameWidth = 20;
 
-    private static readonly Argument<string[]> Further = new("SETTINGS")
-    {
-        Description = "Settings as .NET's configuration takes them, such as --Streams:ApplicationId=clicks. The same as for run.",
-        Arity = ArgumentArity.ZeroOrMore,
-    };
-
     private static readonly Option<OutputFormat> Output = Settings.OutputOption();
 
     /// <summary>The command, for the root command.</summary>
     public static Command Create()
     {
-        var command = new Command("check", "Try what run needs: settings, Kafka, topics, PostgreSQL, tables and rights. Changes nothing.") { Further, Output };
-        command.TreatUnmatchedTokensAsErrors = false;
+        var command = new Command("check", "Try what run needs: settings, Kafka, topics, PostgreSQL, tables and rights. Changes nothing.") { Output }.WithSettings();
         command.SetAction(RunAsync);
         return command;
     }
@@ -33,17 +27,15 @@ internal static class CheckCommand
     public static string Line(CheckResult result) =>
         $"{Mark(result.Outcome),-9} {result.Name,-NameWidth} {result.Message.ReplaceLineEndings("\n" + new string(' ', "not tried".Length + NameWidth + 2))}";
 
-    private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation)
-    {
-        string[] further = [.. arguments.GetValue(Further) ?? [], .. arguments.UnmatchedTokens];
-        var topology = ClickstreamTopology.Build(Settings.Load(further).Names());
+    private static Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation) =>
+        NodeConfiguration.UseAsync(arguments, arguments.NodeSettings(), (topology, configuration) => CheckAsync(topology, configuration, arguments, cancellation));
 
-        // Built as run builds it, and not started: so both read the same settings.
-        await using var app = StreamsApplication.Create(topology, further, Settings.ForNode());
+    private static async Task<int> CheckAsync(Topology topology, IConfiguration configuration, ParseResult arguments, CancellationToken cancellation)
+    {
         var output = arguments.InvocationConfiguration.Output;
         var isJson = arguments.GetValue(Output) == OutputFormat.Json;
         var results = new List<CheckResult>();
-        await foreach (var result in StreamsCheck.RunAsync(topology, app.Configuration, cancellation))
+        await foreach (var result in StreamsCheck.RunAsync(topology, configuration, cancellation))
         {
             results.Add(result);
             if (!isJson)

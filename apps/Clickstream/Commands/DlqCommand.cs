@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Streams.Hosting;
 using Streams.Hosting.DeadLetters;
 
 namespace Clickstream;
@@ -18,23 +17,13 @@ internal static class DlqCommand
 
     /// <summary>Runs the work on the application's dead letters; what is wrong goes to standard error, with exit code 1.</summary>
     /// <param name="arguments">The command line.</param>
-    /// <param name="settings">Settings as .NET's configuration takes them.</param>
     /// <param name="work">The work; returns the exit code.</param>
-    public static async Task<int> RunAsync(ParseResult arguments, IReadOnlyList<string> settings, Func<DeadLetterTable, Task<int>> work)
-    {
-        try
+    public static Task<int> RunAsync(ParseResult arguments, Func<DeadLetterTable, Task<int>> work) =>
+        NodeConfiguration.UseAsync(arguments, arguments.ConfigurationSettings(), async (_, configuration) =>
         {
-            // Built as run builds it, and not started: so both read the same settings.
-            await using var app = StreamsApplication.Create(ClickstreamTopology.Build(Settings.Load([.. settings]).Names()), [.. settings], Settings.ForNode());
-            await using var letters = DeadLetterTable.Open(app.Configuration);
+            await using var letters = DeadLetterTable.Open(configuration);
             return await work(letters);
-        }
-        catch (Exception e) when (e is DeadLetterException or StreamsConfigurationException)
-        {
-            arguments.InvocationConfiguration.Error.WriteLine(e.Message);
-            return 1;
-        }
-    }
+        });
 
     /// <summary><c>1 dead letter</c>, <c>2 dead letters</c>.</summary>
     public static string Counted(long count, string verb = "") => FormattableString.Invariant($"{count:N0} dead letter{(count == 1 ? "" : "s")}{verb}");

@@ -7,7 +7,7 @@ namespace Clickstream;
 /// <summary>The command <c>dlq drop</c>: deletes dead letters for good.</summary>
 internal static class DlqDropCommand
 {
-    private static readonly Option<bool> Yes = new("--yes", "-y") { Description = "Do not ask." };
+    private static readonly Option<bool> Yes = Confirmation.YesOption();
 
     private static readonly Option<OutputFormat> Output = Settings.OutputOption();
 
@@ -19,7 +19,7 @@ internal static class DlqDropCommand
     }
 
     private static Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation) =>
-        DlqCommand.RunAsync(arguments, arguments.ConfigurationSettings(), async letters =>
+        DlqCommand.RunAsync(arguments, async letters =>
         {
             var output = arguments.InvocationConfiguration.Output;
             var selection = arguments.Selection(DeadLetterStates.Waiting);
@@ -27,7 +27,7 @@ internal static class DlqDropCommand
             {
                 var droppable = selection with { States = selection.States & ~DeadLetterStates.Requested };
                 var meant = await letters.SummarizeAsync(droppable, cancellation);
-                if (meant.Count > 0 && !Confirm(arguments, meant))
+                if (meant.Count > 0 && !IsConfirmed(arguments, meant))
                 {
                     arguments.InvocationConfiguration.Error.WriteLine("Nothing was dropped.");
                     return 1;
@@ -41,13 +41,9 @@ internal static class DlqDropCommand
             return 0;
         });
 
-    /// <summary>The question goes to standard error: standard output is the result's.</summary>
-    private static bool Confirm(ParseResult arguments, DeadLetterSummary meant)
+    private static bool IsConfirmed(ParseResult arguments, DeadLetterSummary meant)
     {
-        var error = arguments.InvocationConfiguration.Error;
-        DlqListCommand.WriteReasons(error, meant);
-        error.Write($"Drop {DlqCommand.Counted(meant.Count)} for good? [y/N] ");
-        error.Flush();
-        return Console.In.ReadLine()?.Trim() is "y" or "Y" or "yes";
+        DlqListCommand.WriteReasons(arguments.InvocationConfiguration.Error, meant);
+        return Confirmation.Ask(arguments, $"Drop {DlqCommand.Counted(meant.Count)} for good?");
     }
 }

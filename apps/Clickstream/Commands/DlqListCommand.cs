@@ -26,7 +26,7 @@ internal static class DlqListCommand
         $"{row.Position}  {row.Time:yyyy-MM-dd HH:mm:ss}Z  {DlqCommand.Word(row.State)}  failed {row.Attempts} x  {row.Node}: {row.Reason.ReplaceLineEndings(" ")}");
 
     private static Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation) =>
-        DlqCommand.RunAsync(arguments, arguments.ConfigurationSettings(), async letters =>
+        DlqCommand.RunAsync(arguments, async letters =>
         {
             var selection = arguments.Selection(DeadLetterStates.Waiting | DeadLetterStates.Requested);
             var rows = await letters.ListAsync(selection, arguments.GetValue(Limit), cancellation);

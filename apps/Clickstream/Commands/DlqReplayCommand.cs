@@ -22,14 +22,14 @@ internal static class DlqReplayCommand
     }
 
     private static Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation) =>
-        DlqCommand.RunAsync(arguments, arguments.ConfigurationSettings(), async letters =>
+        DlqCommand.RunAsync(arguments, async letters =>
         {
             var request = await letters.RequestReplayAsync(arguments.Selection(DeadLetterStates.Waiting), cancellation);
             var isJson = arguments.GetValue(Output) == OutputFormat.Json;
             var (output, error) = (arguments.InvocationConfiguration.Output, arguments.InvocationConfiguration.Error);
             if (!isJson)
             {
-                output.WriteLine(request.Count == 0 ? "No dead letter that waits is meant: nothing to replay." : $"{DlqCommand.Counted(request.Count, " to be replayed.")}");
+                output.WriteLine(request.Count == 0 ? "No dead letter that waits is meant: nothing to replay." : DlqCommand.Counted(request.Count, " to be replayed."));
             }
 
             var progress = request.Count == 0 ? default : await letters.ProgressAsync(request, cancellation);

@@ -100,7 +100,7 @@ internal static class DlqSelection
     }
 
     /// <summary>The settings among the arguments.</summary>
-    public static IReadOnlyList<string> ConfigurationSettings(this ParseResult arguments) =>
+    public static string[] ConfigurationSettings(this ParseResult arguments) =>
         [.. (arguments.GetValue(Positions) ?? []).Where(IsSetting)];
 
     /// <summary>Whether a token sets a value of the configuration. Anything else that is unknown is a mistake: a misspelt condition must not become none.</summary>

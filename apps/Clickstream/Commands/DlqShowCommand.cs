@@ -30,7 +30,7 @@ internal static class DlqShowCommand
     }
 
     private static Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation) =>
-        DlqCommand.RunAsync(arguments, arguments.ConfigurationSettings(), async letters =>
+        DlqCommand.RunAsync(arguments, async letters =>
         {
             var position = arguments.Selection(DeadLetterStates.None).Positions[0];
             if (await letters.FindAsync(position, cancellation) is not { } letter)

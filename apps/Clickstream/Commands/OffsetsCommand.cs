@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Spectre.Console;
-using Streams.Hosting;
 using Streams.Hosting.Offsets;
 
 namespace Clickstream;
@@ -27,29 +26,21 @@ internal static class OffsetsCommand
         Description = "Allow going back over records that are committed already: tables of counts and sums take them in once more.",
     };
 
-    private static readonly Option<bool> Yes = new("--yes", "-y") { Description = "Do not ask." };
-
-    private static readonly Argument<string[]> Further = new("SETTINGS")
-    {
-        Description = "Settings as .NET's configuration takes them, such as --Streams:ApplicationId=clicks. The same as for run.",
-        Arity = ArgumentArity.ZeroOrMore,
-    };
+    private static readonly Option<bool> Yes = Confirmation.YesOption();
 
     private static readonly Option<OutputFormat> Output = Settings.OutputOption();
 
     /// <summary>The command, for the root command.</summary>
     public static Command Create()
     {
-        var command = new Command("offsets", "Show how far each partition of the input is read.") { Output, Further, Reset() };
-        command.TreatUnmatchedTokensAsErrors = false;
+        var command = new Command("offsets", "Show how far each partition of the input is read.") { Output, Reset() }.WithSettings();
         command.SetAction((arguments, cancellation) => RunAsync(arguments, offsets => ListAsync(offsets, arguments, cancellation)));
         return command;
     }
 
     private static Command Reset()
     {
-        var command = new Command("reset", "Say where a partition goes on whose next record is not in the topic any more.") { Partition, To, Again, Yes, Further };
-        command.TreatUnmatchedTokensAsErrors = false;
+        var command = new Command("reset", "Say where a partition goes on whose next record is not in the topic any more.") { Partition, To, Again, Yes }.WithSettings();
         command.SetAction((arguments, cancellation) => RunAsync(arguments, offsets => ResetAsync(offsets, arguments, cancellation)));
         return command;
     }
@@ -85,23 +76,16 @@ internal static class OffsetsCommand
         return string.Join('\n', lines);
     }
 
-    private static async Task<int> RunAsync(ParseResult arguments, Func<InputOffsets, Task<int>> run)
-    {
-        try
+    /// <summary>One partition as a line of text.</summary>
+    public static string Line(InputPosition position) => Text(
+        $"{position.Topic}-{position.Partition}  next {Next(position)}  topic has {Range(position)}  lag {position.Lag}  stream time {StreamTime(position)}  node {position.Node ?? "-"}  {Problem(position)}").TrimEnd();
+
+    private static Task<int> RunAsync(ParseResult arguments, Func<InputOffsets, Task<int>> run) =>
+        NodeConfiguration.UseAsync(arguments, arguments.NodeSettings(), async (topology, configuration) =>
         {
-            // Built as run builds it, and not started: so both read the same settings.
-            string[] further = [.. arguments.GetValue(Further) ?? [], .. arguments.UnmatchedTokens];
-            var topology = ClickstreamTopology.Build(Settings.Load(further).Names());
-            await using var app = StreamsApplication.Create(topology, further, Settings.ForNode());
-            using var offsets = InputOffsets.Open(topology, app.Configuration);
+            using var offsets = InputOffsets.Open(topology, configuration);
             return await run(offsets);
-        }
-        catch (Exception e) when (e is OffsetsException or StreamsConfigurationException or DllNotFoundException)
-        {
-            arguments.InvocationConfiguration.Error.WriteLine(e.Message);
-            return 1;
-        }
-    }
+        });
 
     private static async Task<int> ListAsync(InputOffsets offsets, ParseResult arguments, CancellationToken cancellation)
     {
@@ -114,23 +98,34 @@ internal static class OffsetsCommand
                 topic = p.Topic, partition = p.Partition, next_offset = p.NextOffset, first = p.First, end = p.End,
                 lag = p.Lag, lost = p.Lost, in_range = p.IsInRange, stream_time = p.StreamTime, node = p.Node,
             })));
-            return 0;
+        }
+        else if (output == Console.Out && !Console.IsOutputRedirected)
+        {
+            AnsiConsole.Write(Table(positions));
+        }
+        else
+        {
+            foreach (var position in positions)
+            {
+                output.WriteLine(Line(position));
+            }
         }
 
+        return 0;
+    }
+
+    private static Table Table(IReadOnlyList<InputPosition> positions)
+    {
         var table = new Table().Border(TableBorder.Simple).AddColumns("partition").AddColumn("next", c => c.RightAligned())
             .AddColumn("topic has", c => c.RightAligned()).AddColumn("lag", c => c.RightAligned()).AddColumns("stream time", "node", "");
         foreach (var p in positions)
         {
             table.AddRow(
-                Markup.Escape($"{p.Topic}-{p.Partition}"), p.NextOffset?.ToString(CultureInfo.InvariantCulture) ?? "-",
-                p.First == p.End ? "nothing" : Text($"{p.First} to {p.End - 1}"), Text($"{p.Lag}"),
-                p.StreamTime is { } time ? time.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) : "-",
-                Markup.Escape(p.Node ?? "-"),
-                p.IsBeyondEnd ? "[red]beyond the topic's end[/]" : p.Lost > 0 ? Text($"[red]{p.Lost} lost[/]") : "");
+                new Text(Text($"{p.Topic}-{p.Partition}")), new Text(Next(p)), new Text(Range(p)), new Text(Text($"{p.Lag}")),
+                new Text(StreamTime(p)), new Text(p.Node ?? "-"), new Text(Problem(p), new Style(Color.Red)));
         }
 
-        AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) }).Write(table);
-        return 0;
+        return table;
     }
 
     private static async Task<int> ResetAsync(InputOffsets offsets, ParseResult arguments, CancellationToken cancellation)
@@ -144,21 +139,25 @@ internal static class OffsetsCommand
             return 1;
         }
 
-        if (!arguments.GetValue(Yes))
+        if (!arguments.GetValue(Yes) && !Confirmation.Ask(arguments, "Go on there?"))
         {
-            error.Write("Go on there? [y/N] ");
-            error.Flush();
-            if (Console.In.ReadLine()?.Trim() is not ("y" or "Y" or "yes"))
-            {
-                error.WriteLine("Nothing was changed.");
-                return 1;
-            }
+            error.WriteLine("Nothing was changed.");
+            return 1;
         }
 
         await offsets.MoveAsync(move, cancellation);
         arguments.InvocationConfiguration.Output.WriteLine(Text($"{move.From.Topic}-{move.From.Partition} goes on at {move.NextOffset}; a running node takes it up within seconds."));
         return 0;
     }
+
+    private static string Next(InputPosition position) => position.NextOffset?.ToString(CultureInfo.InvariantCulture) ?? "-";
+
+    private static string Range(InputPosition position) => position.First == position.End ? "nothing" : Text($"{position.First} to {position.End - 1}");
+
+    private static string StreamTime(InputPosition position) => position.StreamTime?.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) ?? "-";
+
+    private static string Problem(InputPosition position) =>
+        position.IsBeyondEnd ? "beyond the topic's end" : position.Lost > 0 ? Text($"{position.Lost} lost") : "";
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -22,17 +22,10 @@ internal static class RunCommand
         Description = "Start a Kafka and a PostgreSQL of its own, both empty and gone afterwards.",
     };
 
-    private static readonly Argument<string[]> Further = new("SETTINGS")
-    {
-        Description = "Settings as .NET's configuration takes them, such as --Streams:CommitInterval=00:00:01.",
-        Arity = ArgumentArity.ZeroOrMore,
-    };
-
     /// <summary>The command, for the root command.</summary>
     public static Command Create()
     {
-        var command = new Command(Name, "Run the pipeline.") { Embedded, Further };
-        command.TreatUnmatchedTokensAsErrors = false;
+        var command = new Command(Name, "Run the pipeline.") { Embedded }.WithSettings();
         command.SetAction(RunAsync);
         return command;
     }
@@ -42,15 +35,15 @@ internal static class RunCommand
         try
         {
             await using var servers = arguments.GetValue(Embedded) ? await EmbeddedServers.StartAsync(cancellation) : null;
-            string[] further = [.. arguments.GetValue(Further) ?? [], .. arguments.UnmatchedTokens];
-            var topology = ClickstreamTopology.Build(Settings.Load(further).Names());
+            var settings = arguments.NodeSettings();
+            var topology = ClickstreamTopology.Build(Settings.Load(settings).Names());
             if (servers is not null)
             {
                 servers.CreateTopics(topology, EmbeddedPartitions);
                 Console.Error.WriteLine($"Kafka at {servers.Kafka.BootstrapServers}, PostgreSQL at {servers.Postgres.Uri}");
             }
 
-            await using var app = Create(topology, further, servers);
+            await using var app = Create(topology, settings, servers);
             await app.RunAsync(cancellation);
             return Environment.ExitCode;
         }
@@ -61,10 +54,10 @@ internal static class RunCommand
         }
     }
 
-    private static WebApplication Create(Topology topology, string[] further, EmbeddedServers? servers) =>
+    private static WebApplication Create(Topology topology, string[] settings, EmbeddedServers? servers) =>
         StreamsApplication.Create(
             topology,
-            further,
+            settings,
             Settings.ForNode(),
             builder =>
             {

@@ -8,8 +8,6 @@ namespace Clickstream;
 /// <param name="pace">How fast.</param>
 internal sealed class DemoTraffic(IClickSource source, ClickSender sender, Pace pace)
 {
-    private const int FirstErrorStatus = 400;
-
     private long _errors;
 
     /// <summary>How many clicks with a status of 400 or more were sent.</summary>
@@ -66,7 +64,7 @@ internal sealed class DemoTraffic(IClickSource source, ClickSender sender, Pace 
             {
                 if (json.TokenType == JsonTokenType.PropertyName && json.CurrentDepth == 1 && json.ValueTextEquals("status"u8))
                 {
-                    return json.Read() && json.TokenType == JsonTokenType.Number && json.TryGetInt32(out var status) && status >= FirstErrorStatus;
+                    return json.Read() && json.TokenType == JsonTokenType.Number && json.TryGetInt32(out var status) && status >= ClickstreamTopology.FirstErrorStatus;
                 }
             }
         }

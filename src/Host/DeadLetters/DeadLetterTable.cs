@@ -39,22 +39,9 @@ public sealed class DeadLetterTable : IAsyncDisposable
     public static DeadLetterTable Open(IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        var application = configuration[$"{StreamsOptions.Section}:{nameof(StreamsOptions.ApplicationId)}"] ?? "";
-        if (Identifiers.Problem(application) is { } problem)
-        {
-            throw new StreamsConfigurationException($"Streams:ApplicationId is '{application}', which cannot name a PostgreSQL schema: {problem}.");
-        }
-
-        var limits = StreamsHosting.PostgresLimits(configuration);
-        try
-        {
-            return new DeadLetterTable(
-                PostgresDataSource.Create(StreamsHosting.PostgresConnection(configuration), application, "dlq", limits), limits, application);
-        }
-        catch (Exception e) when (e is ArgumentException or FormatException or KeyNotFoundException)
-        {
-            throw new StreamsConfigurationException($"ConnectionStrings:Postgres cannot be read: {e.Message}");
-        }
+        var application = OperatorConnection.Application(configuration);
+        var settings = OperatorConnection.Settings(configuration, application, "dlq", isPooled: true);
+        return new DeadLetterTable(NpgsqlDataSource.Create(settings), StreamsHosting.PostgresLimits(configuration), application);
     }
 
     /// <summary>The selected dead letters, by topic, partition and offset.</summary>
@@ -255,25 +242,15 @@ public sealed class DeadLetterTable : IAsyncDisposable
         {
             return await work();
         }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
-        {
-            throw new DeadLetterException(
-                $"There is no table of dead letters of the application '{_application}': no node of it has run on this database. Check Streams:ApplicationId and ConnectionStrings:Postgres.", e);
-        }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedColumn)
-        {
-            throw new DeadLetterException(
-                $"The tables of the application '{_application}' are of another version ({e.MessageText}). Start a node of this version: it says what differs and how to mend it.", e);
-        }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.InsufficientPrivilege)
         {
             var role = new NpgsqlConnectionStringBuilder(_source.ConnectionString).Username ?? "";
             throw new DeadLetterException(
                 $"The role {Identifiers.Quote(role)} may not do that: {e.MessageText}. These statements, run by the owner of the tables, allow everything that concerns dead letters:\n{_sql.Grants(role)}", e);
         }
-        catch (Exception e) when (PostgresFailures.Classify(e) is not null)
+        catch (Exception e) when (OperatorConnection.Explain(e, _application) is { } message)
         {
-            throw new DeadLetterException(PostgresFailures.Classify(e)!.Message, e);
+            throw new DeadLetterException(message, e);
         }
     }
 }

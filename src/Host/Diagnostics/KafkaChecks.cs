@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
 using Streams.Hosting.Kafka;
+using Streams.Hosting.Runtime;
 
 namespace Streams.Hosting.Diagnostics;
 
@@ -12,8 +13,6 @@ internal sealed class KafkaChecks(KafkaSettings settings, StreamsOptions options
     private const string KafkaName = "Kafka";
     private const string GroupName = "consumer group";
     private const string TransactionsName = "transactions";
-
-    private bool UsesTransactions => options.Guarantee == Guarantee.ExactlyOnce && topology.SinkTopics.Count > 0;
 
     /// <summary>The results where nothing can be tried.</summary>
     public static async IAsyncEnumerable<CheckResult> NotTried(Topology topology, string reason)
@@ -70,7 +69,7 @@ internal sealed class KafkaChecks(KafkaSettings settings, StreamsOptions options
             return CheckResult.Ok(GroupName, options.ApplicationId);
         });
 
-        if (UsesTransactions)
+        if (NodeRuntime.IsTransactional(topology, options))
         {
             yield return await TryAsync(TransactionsName, async () =>
             {

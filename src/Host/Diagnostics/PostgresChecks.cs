@@ -14,11 +14,12 @@ internal sealed class PostgresChecks(string connectionString, SchemaManager sche
     private const string RightsName = "rights";
     private const string TopologyName = "applied topology";
 
-    /// <exception cref="StreamsConfigurationException">There is no connection string, or it cannot be read.</exception>
+    /// <exception cref="StreamsConfigurationException">There is no connection string, or it cannot be used.</exception>
     /// <exception cref="ArgumentException">Two tables collide.</exception>
     public static PostgresChecks From(IConfiguration configuration, Topology topology, string application)
     {
         var settings = OperatorConnection.Settings(configuration, application, "check");
+        settings.CommandTimeout = OperatorConnection.PatienceSeconds;
         return new(settings.ConnectionString, new SchemaManager(application, topology, StreamsHosting.PostgresLimits(configuration), NullLogger.Instance));
     }
 

@@ -182,8 +182,16 @@ internal sealed unsafe class KafkaConsumer : IDisposable
         {
             // A fetcher that has stopped takes no seek.
             TopicPartitionOffset from = new(to.Partition.Topic, to.Partition.Partition, new Offset(to.Offset));
-            _consumer.IncrementalUnassign([from.TopicPartition]);
-            _consumer.IncrementalAssign([from]);
+            try
+            {
+                _consumer.IncrementalUnassign([from.TopicPartition]);
+                _consumer.IncrementalAssign([from]);
+            }
+            catch (KafkaException e)
+            {
+                throw Translate($"Reading again from {to}", e, to.Partition);
+            }
+
             return;
         }
 

@@ -125,14 +125,6 @@ internal sealed unsafe class KafkaProducer : IDisposable
         }
     }
 
-    /// <summary>Drops everything that has not been delivered: the work it belongs to is done again.</summary>
-    public void Purge()
-    {
-        NativeMethods.rd_kafka_purge(_handle.DangerousGetHandle(), NativeMethods.PurgeQueue | NativeMethods.PurgeInFlight);
-        NativeMethods.rd_kafka_flush(_handle.DangerousGetHandle(), (int)Slice.TotalMilliseconds);
-        _events.Undelivered.Clear();
-    }
-
     /// <summary>Frees the producer; what it has not delivered is dropped.</summary>
     public void Dispose()
     {
@@ -200,7 +192,7 @@ internal sealed unsafe class KafkaProducer : IDisposable
             }
 
             cancellation.ThrowIfCancellationRequested();
-            if (failure.Code == ErrorCode.Local_State && Transactions?.Failure() is { } cause)
+            if (failure.Code == ErrorCode.Local_State && Transactions?.TakeFailure() is { } cause)
             {
                 // A transaction that has failed on its way takes no more records, and says only that.
                 failure = cause;

@@ -41,8 +41,12 @@ internal sealed unsafe class KafkaTransactions
     /// <summary>Opens a transaction; what is sent from here on belongs to it.</summary>
     public void Begin() => Try("Beginning the transaction", TimeSpan.Zero, _ => NativeMethods.rd_kafka_begin_transaction(Rk));
 
-    /// <summary>Why the open transaction has failed; <c>null</c> if it has not. For a transaction that takes no more records.</summary>
-    public KafkaFailure? Failure()
+    /// <summary>
+    /// Why the transaction takes no more records. Only after <see cref="ErrorCode.Local_State"/>: where nothing has failed, asking opens a
+    /// transaction.
+    /// </summary>
+    /// <returns><c>null</c> if there is no cause; the producer is then of no use any more.</returns>
+    public KafkaFailure? TakeFailure()
     {
         // The library tells the cause to whoever asks for the next step, and none is possible from that state.
         var error = NativeMethods.rd_kafka_begin_transaction(Rk);

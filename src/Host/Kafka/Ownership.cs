@@ -53,7 +53,16 @@ internal sealed class Ownership(IRebalanceListener listener)
     }
 
     /// <summary>Whether a partition's reading had stopped; it is started now.</summary>
-    public bool Restarted(TopicPartition partition) => _stopped.Remove(partition);
+    public bool Restarted(TopicPartition partition)
+    {
+        if (!_stopped.Remove(partition))
+        {
+            return false;
+        }
+
+        Version++;
+        return true;
+    }
 
     /// <summary>A partition is to be read again from an offset: until that is so, what comes of it is dropped.</summary>
     public void Rewind(PartitionOffset to)

@@ -21,20 +21,21 @@ namespace Streams.Hosting.Offsets;
 /// </code></example>
 public sealed class InputOffsets : IDisposable
 {
-    private const int PatienceSeconds = 10;
     private readonly Topology _topology;
     private readonly KafkaAdmin _kafka;
     private readonly string _connection;
     private readonly PostgresOptions _limits;
+    private readonly string _application;
     private readonly OffsetsSql _sql;
 
-    private InputOffsets(Topology topology, KafkaAdmin kafka, string connection, PostgresOptions limits, OffsetsSql sql)
+    private InputOffsets(Topology topology, KafkaAdmin kafka, string connection, PostgresOptions limits, string application)
     {
         _topology = topology;
         _kafka = kafka;
         _connection = connection;
         _limits = limits;
-        _sql = sql;
+        _application = application;
+        _sql = new OffsetsSql(application);
     }
 
     /// <summary>Opens an application's offsets, with a node's own settings. Connects at first use.</summary>
@@ -45,28 +46,10 @@ public sealed class InputOffsets : IDisposable
     {
         ArgumentNullException.ThrowIfNull(topology);
         ArgumentNullException.ThrowIfNull(configuration);
-        var application = configuration[$"{StreamsOptions.Section}:{nameof(StreamsOptions.ApplicationId)}"] ?? "";
-        if (Identifiers.Problem(application) is { } problem)
-        {
-            throw new StreamsConfigurationException($"Streams:ApplicationId is '{application}', which cannot name a PostgreSQL schema: {problem}.");
-        }
-
-        var limits = StreamsHosting.PostgresLimits(configuration);
-        string connection;
-        try
-        {
-            var settings = PostgresDataSource.Settings(StreamsHosting.PostgresConnection(configuration), application, "offsets", limits);
-            settings.Pooling = false;
-            settings.Timeout = Math.Min(settings.Timeout, PatienceSeconds);
-            connection = settings.ConnectionString;
-        }
-        catch (Exception e) when (e is ArgumentException or FormatException or KeyNotFoundException)
-        {
-            throw new StreamsConfigurationException($"ConnectionStrings:Postgres cannot be read: {e.Message}");
-        }
-
+        var application = OperatorConnection.Application(configuration);
+        var connection = OperatorConnection.Settings(configuration, application, "offsets").ConnectionString;
         var kafka = new KafkaAdmin(KafkaSettings.From(configuration), "streams-offsets", NullLogger.Instance);
-        return new InputOffsets(topology, kafka, connection, limits, new OffsetsSql(application));
+        return new InputOffsets(topology, kafka, connection, StreamsHosting.PostgresLimits(configuration), application);
     }
 
     /// <summary>Every partition of the input, by topic and number.</summary>
@@ -166,7 +149,7 @@ public sealed class InputOffsets : IDisposable
         return rows;
     }
 
-    private static async Task<T> TryAsync<T>(Func<Task<T>> work)
+    private async Task<T> TryAsync<T>(Func<Task<T>> work)
     {
         try
         {
@@ -176,9 +159,9 @@ public sealed class InputOffsets : IDisposable
         {
             throw new OffsetsException(e.Message, e);
         }
-        catch (Exception e) when (PostgresFailures.Classify(e) is { } failure)
+        catch (Exception e) when (OperatorConnection.Explain(e, _application) is { } message)
         {
-            throw new OffsetsException(failure.Message, e);
+            throw new OffsetsException(message, e);
         }
     }
 }

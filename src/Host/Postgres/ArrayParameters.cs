@@ -26,6 +26,12 @@ internal static class ArrayParameters
     public static NpgsqlParameter Of<T>(T[] values, NpgsqlDbType type) =>
         new NpgsqlParameter<T[]> { TypedValue = values, NpgsqlDbType = NpgsqlDbType.Array | type };
 
+    /// <summary>The topics of partitions, in order; <see cref="Numbers"/> has what belongs to them.</summary>
+    public static NpgsqlParameter Topics(IEnumerable<TopicPartition> partitions) => Of(partitions.Select(p => p.Topic).ToArray(), NpgsqlDbType.Text);
+
+    /// <summary>The numbers of partitions, in order.</summary>
+    public static NpgsqlParameter Numbers(IEnumerable<TopicPartition> partitions) => Of(partitions.Select(p => p.Partition).ToArray(), NpgsqlDbType.Integer);
+
     private static NpgsqlParameter Values<T, TSent>(ColumnBuffer<T> column, ReadOnlySpan<int> rows, NpgsqlDbType type, Func<T, TSent> convert)
         where T : struct
         where TSent : struct

@@ -10,7 +10,7 @@ namespace Streams.Hosting.Postgres;
 /// </summary>
 /// <remarks>
 /// Two round trips at most besides the copies: rows that nodes share are merged last, so that their locks are held for the
-/// shortest time; without rows to append, and without anything to wait for, the fence and everything else go in one batch.
+/// shortest time.
 /// </remarks>
 internal sealed class CommitWriter : IDisposable
 {
@@ -47,29 +47,19 @@ internal sealed class CommitWriter : IDisposable
 
     /// <exception cref="FencedException">Another node took some of the partitions; roll back.</exception>
     public async Task WriteAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, Func<CancellationToken, Task>? beforeMerge, CancellationToken cancellation)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, Func<CancellationToken, Task> beforeMerge, CancellationToken cancellation)
     {
-        var mergesAtOnce = _appends.Count == 0 && beforeMerge is null;
-        await FenceAsync(connection, transaction, mergesAtOnce ? _upserts : [], cancellation);
+        await FenceAsync(connection, transaction, cancellation);
         foreach (var (target, rows) in _appends)
         {
             await RowCopier.CopyAsync(connection, target.Copy, rows, cancellation);
         }
 
-        if (mergesAtOnce || _upserts.Count == 0)
-        {
-            return;
-        }
-
-        if (beforeMerge is not null)
+        if (_upserts.Count > 0)
         {
             await beforeMerge(cancellation);
+            await MergeAsync(connection, transaction, cancellation);
         }
-
-        await using var merges = new NpgsqlBatch(connection, transaction);
-        AddMerges(merges, _upserts);
-        await using var answers = await merges.ExecuteReaderAsync(cancellation);
-        await ReadTotalsAsync(_upserts, answers, cancellation);
     }
 
     public void Dispose()
@@ -80,14 +70,12 @@ internal sealed class CommitWriter : IDisposable
         }
     }
 
-    /// <summary>The first round trip: the limits, the fence, dead letters, and merges that need not wait for anything.</summary>
-    private async Task FenceAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<UpsertWriter> upserts, CancellationToken cancellation)
+    /// <summary>The first round trip: the limits, the fence, dead letters.</summary>
+    private async Task FenceAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellation)
     {
         await using var batch = new NpgsqlBatch(connection, transaction);
         batch.BatchCommands.Add(Limits.Command(_options));
         batch.BatchCommands.Add(Fence.Move(_sql, _tasks, _node));
-        AddMerges(batch, upserts);
         var letters = DeadLetterWriter.Commands(_sql, _tasks.SelectMany(t => t.Changes.DeadLetters));
         foreach (var command in letters.Concat(ReplayStatements.Mark(_sql, _tasks)))
         {
@@ -102,8 +90,7 @@ internal sealed class CommitWriter : IDisposable
             fenced = await Fence.CheckAsync(answers, _tasks, cancellation);
             if (fenced is null)
             {
-                await answers.NextResultAsync(cancellation);
-                await ReadTotalsAsync(upserts, answers, cancellation);
+                await PassAsync(answers, cancellation);
             }
         }
         catch (Exception) when (fenced is not null)
@@ -147,28 +134,32 @@ internal sealed class CommitWriter : IDisposable
         }
     }
 
-    private static void AddMerges(NpgsqlBatch batch, IEnumerable<UpsertWriter> upserts)
+    /// <summary>The second round trip. Answers come in the order of the statements; those without rows give none.</summary>
+    private async Task MergeAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellation)
     {
-        foreach (var command in upserts.SelectMany(u => u.Commands()))
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        foreach (var command in _upserts.SelectMany(u => u.Commands()))
         {
             batch.BatchCommands.Add(command);
         }
-    }
 
-    /// <summary>Answers come in the order of the statements; those without rows give none.</summary>
-    private static async Task ReadTotalsAsync(IEnumerable<UpsertWriter> upserts, NpgsqlDataReader reader, CancellationToken cancellation)
-    {
-        foreach (var upsert in upserts.Where(u => u.Totals is not null))
+        await using var answers = await batch.ExecuteReaderAsync(cancellation);
+        foreach (var upsert in _upserts.Where(u => u.Totals is not null))
         {
             for (var statement = 0; statement < upsert.StatementCount; statement++)
             {
-                await TotalsReader.ReadAsync(reader, upsert.Totals!, cancellation);
-                await reader.NextResultAsync(cancellation);
+                await TotalsReader.ReadAsync(answers, upsert.Totals!, cancellation);
+                await answers.NextResultAsync(cancellation);
             }
         }
 
-        // The failure of a statement without an answer of its own shows on the way past it.
-        while (await reader.NextResultAsync(cancellation))
+        await PassAsync(answers, cancellation);
+    }
+
+    /// <summary>The failure of a statement without an answer of its own shows on the way past it.</summary>
+    private static async Task PassAsync(NpgsqlDataReader answers, CancellationToken cancellation)
+    {
+        while (await answers.NextResultAsync(cancellation))
         {
         }
     }

@@ -19,7 +19,7 @@ internal static class DeadLetterWriter
         foreach (var letter in letters)
         {
             chunk.Add(letter);
-            bytes += (letter.Key?.Length ?? 0) + (letter.Value?.Length ?? 0) + letter.Headers.Sum(h => h.Value?.Length ?? 0L);
+            bytes += letter.SizeBytes;
             if (bytes >= StatementBytes || chunk.Count == StatementLetters)
             {
                 yield return Command(sql, chunk);
@@ -42,9 +42,9 @@ internal static class DeadLetterWriter
             Array(letters, NpgsqlDbType.Integer, l => l.Partition.Partition),
             Array(letters, NpgsqlDbType.Bigint, l => l.Offset),
             Array(letters, NpgsqlDbType.TimestampTz, l => Timestamps.ToMicroseconds(l.TimestampMs)),
-            Array(letters, NpgsqlDbType.Text, l => PostgresTexts.Clean(l.Node)),
-            Array(letters, NpgsqlDbType.Text, l => PostgresTexts.Clean(l.Reason)),
-            Array(letters, NpgsqlDbType.Text, l => l.Error is { } error ? PostgresTexts.Clean(error) : null),
+            Array(letters, NpgsqlDbType.Text, l => PostgresText.Clean(l.Node)),
+            Array(letters, NpgsqlDbType.Text, l => PostgresText.Clean(l.Reason)),
+            Array(letters, NpgsqlDbType.Text, l => l.Error is { } error ? PostgresText.Clean(error) : null),
             Array(letters, NpgsqlDbType.Bytea, l => l.Key),
             Array(letters, NpgsqlDbType.Bytea, l => l.Value),
             Array(letters, NpgsqlDbType.Jsonb, l => HeaderJson.Write(l.Headers)),

@@ -11,13 +11,13 @@ internal static class Fence
     /// <summary>Takes partitions over.</summary>
     public static NpgsqlBatchCommand Acquire(Sql sql, IReadOnlyList<TopicPartition> sorted, string node) => new(sql.Acquire)
     {
-        Parameters = { Topics(sorted), Numbers(sorted), new NpgsqlParameter<string> { TypedValue = node } },
+        Parameters = { ArrayParameters.Topics(sorted), ArrayParameters.Numbers(sorted), new NpgsqlParameter<string> { TypedValue = node } },
     };
 
     /// <summary>Asks for the eras of partitions.</summary>
     public static NpgsqlBatchCommand Eras(Sql sql, IReadOnlyList<TopicPartition> partitions) => new(sql.Eras)
     {
-        Parameters = { Topics(partitions), Numbers(partitions) },
+        Parameters = { ArrayParameters.Topics(partitions), ArrayParameters.Numbers(partitions) },
     };
 
     /// <summary>Moves offsets; see <see cref="CheckAsync"/> for the answer.</summary>
@@ -28,8 +28,8 @@ internal static class Fence
         {
             Parameters =
             {
-                Topics(partitions),
-                Numbers(partitions),
+                ArrayParameters.Topics(partitions),
+                ArrayParameters.Numbers(partitions),
                 ArrayParameters.Of(sorted.Select(t => t.Epoch).ToArray(), NpgsqlDbType.Bigint),
                 ArrayParameters.Of(sorted.Select(t => t.ReadFrom).ToArray(), NpgsqlDbType.Bigint),
                 ArrayParameters.Of(sorted.Select(t => t.Changes.NextOffset).ToArray(), NpgsqlDbType.Bigint),
@@ -43,7 +43,7 @@ internal static class Fence
     public static NpgsqlBatchCommand ReadBack(Sql sql, IReadOnlyList<TaskCommit> sorted)
     {
         var partitions = sorted.Select(t => t.Changes.Partition).ToArray();
-        return new NpgsqlBatchCommand(sql.ReadBack) { Parameters = { Topics(partitions), Numbers(partitions) } };
+        return new NpgsqlBatchCommand(sql.ReadBack) { Parameters = { ArrayParameters.Topics(partitions), ArrayParameters.Numbers(partitions) } };
     }
 
     /// <summary>The failure to throw if some partitions did not move; <c>null</c> if all did.</summary>
@@ -102,10 +102,4 @@ internal static class Fence
         epoch == task.Epoch && (nextOffset == task.Changes.NextOffset || nextOffset == task.ReadFrom);
 
     private static long? Microseconds(DateTime? time) => time is { } t ? Timestamps.ToMicroseconds(t) : null;
-
-    private static NpgsqlParameter Topics(IReadOnlyList<TopicPartition> partitions) =>
-        ArrayParameters.Of(partitions.Select(p => p.Topic).ToArray(), NpgsqlDbType.Text);
-
-    private static NpgsqlParameter Numbers(IReadOnlyList<TopicPartition> partitions) =>
-        ArrayParameters.Of(partitions.Select(p => p.Partition).ToArray(), NpgsqlDbType.Integer);
 }

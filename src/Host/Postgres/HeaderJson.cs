@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
+using Streams.Processors;
 
 namespace Streams.Hosting.Postgres;
 
@@ -30,7 +31,7 @@ internal static class HeaderJson
             foreach (var (name, value) in headers)
             {
                 writer.WriteStartObject();
-                writer.WriteString(Name, PostgresTexts.Clean(name));
+                writer.WriteString(Name, PostgresText.Clean(name));
                 if (value is null)
                 {
                     writer.WriteNull(Text);

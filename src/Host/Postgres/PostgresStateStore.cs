@@ -39,7 +39,7 @@ internal sealed class PostgresStateStore : IStateStore
         NpgsqlDataSource dataSource, string application, Topology topology, string node, PostgresOptions options, ILogger<PostgresStateStore> logger)
     {
         _dataSource = dataSource;
-        _node = PostgresTexts.Clean(node);
+        _node = PostgresText.Clean(node);
         _options = options;
         _logger = logger;
         _sql = new Sql(application);
@@ -108,7 +108,7 @@ internal sealed class PostgresStateStore : IStateStore
     }
 
     public async Task<ICommitTransaction> WriteAsync(
-        IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation, Func<CancellationToken, Task>? beforeMerge = null)
+        IReadOnlyList<TaskCommit> tasks, Func<CancellationToken, Task> beforeMerge, CancellationToken cancellation)
     {
         using var writer = new CommitWriter(_sql, _targets, _node, _options, tasks);
         NpgsqlConnection? connection = null;

@@ -19,8 +19,8 @@ internal static class ReplayStatements
     {
         Parameters =
         {
-            ArrayParameters.Of(partitions.Select(p => p.Partition.Topic).ToArray(), NpgsqlDbType.Text),
-            ArrayParameters.Of(partitions.Select(p => p.Partition.Partition).ToArray(), NpgsqlDbType.Integer),
+            ArrayParameters.Topics(partitions.Select(p => p.Partition)),
+            ArrayParameters.Numbers(partitions.Select(p => p.Partition)),
             ArrayParameters.Of(partitions.Select(p => p.After).ToArray(), NpgsqlDbType.Bigint),
             new NpgsqlParameter<int> { TypedValue = LookRows },
             new NpgsqlParameter<long> { TypedValue = LookBytes },
@@ -51,8 +51,8 @@ internal static class ReplayStatements
         {
             Parameters =
             {
-                Topics(replays),
-                Numbers(replays),
+                ArrayParameters.Topics(replays.Select(r => r.Partition)),
+                ArrayParameters.Numbers(replays.Select(r => r.Partition)),
                 Offsets(replays),
                 ArrayParameters.Of(replays.Select(r => Clean(r.Replay.Failure?.Node)).ToArray(), NpgsqlDbType.Text),
                 ArrayParameters.Of(replays.Select(r => Clean(r.Replay.Failure?.Reason)).ToArray(), NpgsqlDbType.Text),
@@ -68,8 +68,8 @@ internal static class ReplayStatements
         {
             Parameters =
             {
-                Topics(replays),
-                Numbers(replays),
+                ArrayParameters.Topics(replays.Select(r => r.Partition)),
+                ArrayParameters.Numbers(replays.Select(r => r.Partition)),
                 Offsets(replays),
                 ArrayParameters.Of(replays.Select(r => r.Replay.Number).ToArray(), NpgsqlDbType.Bigint),
             },
@@ -79,14 +79,8 @@ internal static class ReplayStatements
     private static IEnumerable<(TopicPartition Partition, Replay Replay)> Of(IEnumerable<TaskCommit> tasks) =>
         tasks.SelectMany(t => t.Changes.Replays.Select(r => (t.Changes.Partition, r)));
 
-    private static NpgsqlParameter Topics((TopicPartition Partition, Replay Replay)[] replays) =>
-        ArrayParameters.Of(replays.Select(r => r.Partition.Topic).ToArray(), NpgsqlDbType.Text);
-
-    private static NpgsqlParameter Numbers((TopicPartition Partition, Replay Replay)[] replays) =>
-        ArrayParameters.Of(replays.Select(r => r.Partition.Partition).ToArray(), NpgsqlDbType.Integer);
-
     private static NpgsqlParameter Offsets((TopicPartition Partition, Replay Replay)[] replays) =>
         ArrayParameters.Of(replays.Select(r => r.Replay.Offset).ToArray(), NpgsqlDbType.Bigint);
 
-    private static string? Clean(string? text) => text is null ? null : PostgresTexts.Clean(text);
+    private static string? Clean(string? text) => text is null ? null : PostgresText.Clean(text);
 }

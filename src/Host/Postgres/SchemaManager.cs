@@ -168,7 +168,8 @@ internal sealed class SchemaManager
         var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellation);
         await using var batch = new NpgsqlBatch(connection, transaction);
         batch.BatchCommands.Add(Limits.Command(_options));
-        foreach (var schema in _tables.Select(t => t.Schema).Distinct().Order(StringComparer.Ordinal).Where(_ => isLocked))
+        var schemas = isLocked ? _tables.Select(t => t.Schema).Distinct().Order(StringComparer.Ordinal) : Enumerable.Empty<string>();
+        foreach (var schema in schemas)
         {
             batch.BatchCommands.Add(new(SchemaSql.Lock) { Parameters = { new NpgsqlParameter<string> { TypedValue = schema } } });
         }

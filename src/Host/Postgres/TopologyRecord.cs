@@ -1,6 +1,7 @@
 using Npgsql;
 using NpgsqlTypes;
 using Streams.Hosting.Topologies;
+using Streams.Processors;
 
 namespace Streams.Hosting.Postgres;
 
@@ -51,7 +52,7 @@ internal sealed class TopologyRecord(string application, Topology topology)
         {
             Parameters =
             {
-                new NpgsqlParameter<string> { TypedValue = PostgresTexts.Clean(topology.Describe()) },
+                new NpgsqlParameter<string> { TypedValue = PostgresText.Clean(topology.Describe()) },
                 new NpgsqlParameter<byte[]> { TypedValue = TopologyJson.Write(document), NpgsqlDbType = NpgsqlDbType.Jsonb },
             },
         };

@@ -49,11 +49,14 @@ internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeP
             }
 
             long? locking = null;
-            await using var transaction = await store.WriteAsync(tasks, cancellation, beforeMerge: async token =>
-            {
-                await writer.SettleAsync(token);
-                locking = time.GetTimestamp();
-            });
+            await using var transaction = await store.WriteAsync(
+                tasks,
+                beforeMerge: async token =>
+                {
+                    await writer.SettleAsync(token);
+                    locking = time.GetTimestamp();
+                },
+                cancellation);
             SendTotals(transaction.Totals, cancellation);
             await writer.CompleteAsync(inputs, cancellation);
             progress.IsLogDone = writer.IsTransactional;

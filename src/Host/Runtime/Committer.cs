@@ -39,7 +39,10 @@ internal sealed class Committer(
         /// <summary>The task's last replay once this is committed.</summary>
         public long LastReplay => Math.Max(Task.LastReplay, Changes.Replays.Count == 0 ? 0 : Changes.Replays[^1].Number);
 
-        public TaskCommit ToCommit() => new(Changes, Task.Epoch, Task.CommittedOffset) { Era = Task.Era, LastReplay = LastReplay };
+        public TaskCommit ToCommit() => new(Changes, Task.Epoch, Task.CommittedOffset)
+        {
+            Era = Task.Era, LastReplay = LastReplay, SentUpTo = Task.Sent.NextOffset,
+        };
     }
 
     private static readonly TimeSpan _usualDuration = TimeSpan.FromSeconds(1);

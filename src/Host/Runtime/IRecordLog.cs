@@ -85,9 +85,12 @@ internal interface IRecordWriter : IDisposable
     /// <exception cref="Kafka.KafkaFailureException">The log refuses them.</exception>
     void Send(OutputBuffer records, CancellationToken cancellation);
 
-    /// <summary>Does what can be done ahead of the end: waits until everything sent so far has arrived.</summary>
+    /// <summary>
+    /// Does what can be done ahead of the end: gives what was sent so far time to arrive. What has not arrived shows in
+    /// <see cref="CompleteAsync"/> at the latest.
+    /// </summary>
     /// <param name="cancellation">Ends the waiting.</param>
-    /// <exception cref="Kafka.KafkaFailureException">It did not arrive.</exception>
+    /// <exception cref="Kafka.KafkaFailureException">It shows already.</exception>
     Task SettleAsync(CancellationToken cancellation);
 
     /// <summary>Waits until everything sent in this cycle is in the log for good: acknowledged, or its transaction committed.</summary>

@@ -22,8 +22,14 @@ internal sealed record TaskCommit(ChangeSet Changes, long Epoch, long? ReadFrom)
     /// <summary>The last dead letter of the partition that was replayed, this cycle included.</summary>
     public long LastReplay { get; init; }
 
-    /// <summary>What the log's transaction says of the task's input.</summary>
-    public LogPosition Position => new(Changes.Partition, Changes.NextOffset, Era, LastReplay);
+    /// <summary>Forwarded output of what is below this offset is in the log already, whoever sent it.</summary>
+    public long SentUpTo { get; init; }
+
+    /// <summary>
+    /// What the log's transaction says of the task's input. It never goes back behind what is sent already: whoever took over
+    /// next would send the rest of it a second time.
+    /// </summary>
+    public LogPosition Position => new(Changes.Partition, Math.Max(Changes.NextOffset, SentUpTo), Era, LastReplay);
 }
 
 /// <summary>
@@ -50,14 +56,14 @@ internal interface IStateStore : IAsyncDisposable
     /// <see cref="ICommitTransaction.CommitAsync"/>.
     /// </summary>
     /// <param name="tasks">What to write, one part per task.</param>
-    /// <param name="cancellation">Ends the waiting.</param>
     /// <param name="beforeMerge">
     /// Awaited once all else is written, and before rows that nodes share are merged: from there to the commit other nodes wait
     /// for their locks. Not called if there are none.
     /// </param>
+    /// <param name="cancellation">Ends the waiting.</param>
     /// <exception cref="FencedException">Another node took some of the partitions; nothing was written.</exception>
     Task<ICommitTransaction> WriteAsync(
-        IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation, Func<CancellationToken, Task>? beforeMerge = null);
+        IReadOnlyList<TaskCommit> tasks, Func<CancellationToken, Task> beforeMerge, CancellationToken cancellation);
 
     /// <summary>
     /// Whether the transaction that moved these tasks' offsets took place: asked when the connection broke during COMMIT.

@@ -38,7 +38,7 @@ internal sealed class Isolation
     {
         _until = Math.Max(_until, changes.NextOffset);
         Interlocked.Exchange(ref _step, Math.Max(1, Math.Min(Step, changes.Records) / 2));
-        return changes.Records > 1 || _rejected.TryAdd(changes.NextOffset - 1, reason);
+        return changes.Records > 1 || _rejected.TryAdd(changes.LastOffset, reason);
     }
 
     /// <summary>The store took a cycle.</summary>

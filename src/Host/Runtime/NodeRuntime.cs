@@ -73,8 +73,19 @@ internal sealed class NodeRuntime
             _health.Stopping();
             // What the consumer has begun to take over is not waited for to the end: what it has must still be committed and given up.
             await using var limit = _surroundings.Time.CreateTimer(_ => abort.Cancel(), null, _options.ShutdownTimeout / 3, Timeout.InfiniteTimeSpan);
-            await loop.StopAsync();
-            await parts.Committer.StopAsync();
+            try
+            {
+                await loop.StopAsync();
+            }
+            catch (Exception) when (_failed.Task.IsCompleted)
+            {
+                // What the node ends for is on its way already.
+            }
+            finally
+            {
+                // It works with the reader and the writer, which are freed next.
+                await parts.Committer.StopAsync();
+            }
         }
     }
 
@@ -123,13 +134,14 @@ internal sealed class NodeRuntime
         _ = CancelWithAsync(parts.Loop.Stopped, ended);
         using var timer = new PeriodicTimer(_options.CommitInterval, _surroundings.Time);
         var probe = ProbeAsync(parts, stopping);
+        _ = FailWithAsync(probe);
         while (!stopping.IsCancellationRequested)
         {
             try
             {
                 await timer.WaitForNextTickAsync(ended.Token);
             }
-            catch (OperationCanceledException) when (_failed.Task.IsCompleted)
+            catch (Exception) when (_failed.Task.IsCompleted)
             {
                 throw new NodeFailedException(_failed.Task.Result);
             }
@@ -215,7 +227,7 @@ internal sealed class NodeRuntime
         }
     }
 
-    private static async Task LookAfterIdleAsync(IdlePartitions idle, CancellationToken stopping)
+    private async Task LookAfterIdleAsync(IdlePartitions idle, CancellationToken stopping)
     {
         try
         {
@@ -224,6 +236,11 @@ internal sealed class NodeRuntime
         catch (Exception e) when (e is OperationCanceledException || Failures.IsTransient(e))
         {
             // In a second again; what is wrong with the servers, the other probes tell.
+        }
+        catch (Exception e)
+        {
+            // In a second again: a topic that is made anew, for one, is not there for a moment.
+            _health.Down(Dependency.Partitions, Failures.Describe(e));
         }
     }
 
@@ -287,6 +304,15 @@ internal sealed class NodeRuntime
     }
 
     private void Fail(Exception error) => _failed.TrySetResult(error);
+
+    private async Task FailWithAsync(Task task)
+    {
+        await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        if (task.Exception?.InnerException is { } error)
+        {
+            Fail(error);
+        }
+    }
 
     /// <summary>What runs, and the few ways its parts reach each other.</summary>
     private sealed class Parts(NodeSurroundings surroundings)

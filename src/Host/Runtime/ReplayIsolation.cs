@@ -5,8 +5,8 @@ namespace Streams.Hosting.Runtime;
 
 /// <summary>
 /// Finds the replayed dead letter that the store refuses. Once a cycle with replays was refused, each goes into a cycle of
-/// its own; if that is refused, it is to blame, and has failed again. Outlives the tasks that start again meanwhile. The
-/// committer tells it; any thread may ask.
+/// its own; if that is refused, it is to blame, and has failed again; the others go together, until a cycle of theirs is
+/// refused. Outlives the tasks that start again meanwhile. The committer tells it; any thread may ask.
 /// </summary>
 internal sealed class ReplayIsolation
 {
@@ -23,7 +23,7 @@ internal sealed class ReplayIsolation
     /// <returns>False when they were those of a replay that has failed already: then isolating leads nowhere.</returns>
     public bool Refused(ChangeSet changes, string reason)
     {
-        _isOn = true;
-        return changes.Records > 0 || changes.Replays.Count > 1 || _rejected.TryAdd(changes.Replays[0].Number, reason);
+        _isOn = changes.Records > 0 || changes.Replays.Count > 1;
+        return _isOn || _rejected.TryAdd(changes.Replays[0].Number, reason);
     }
 }

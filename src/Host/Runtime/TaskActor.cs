@@ -194,6 +194,8 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
         _countedBytes = bytes;
         if (load.WantsCommit || Room == 0 || _isOfOneReplay)
         {
+            // Or the cycle would pass over the task that asks for it.
+            owned.HasWork = true;
             commitSoon();
         }
     }

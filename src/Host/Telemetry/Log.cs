@@ -58,7 +58,7 @@ internal static partial class Log
     [LoggerMessage(16, LogLevel.Warning, "Commits have failed {Count} times in a row: reading pauses until one succeeds.")]
     public static partial void ReadingPauses(this ILogger logger, int count);
 
-    [LoggerMessage(17, LogLevel.Information, "Commits succeed again: reading goes on.")]
+    [LoggerMessage(17, LogLevel.Information, "Reading goes on.")]
     public static partial void ReadingGoesOn(this ILogger logger);
 
     [LoggerMessage(30, LogLevel.Information, "Replayed {Count} dead letters of {Partition}; {Failed} of them failed again.")]

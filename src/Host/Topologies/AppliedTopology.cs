@@ -42,12 +42,7 @@ public static class AppliedTopology
     {
         ArgumentNullException.ThrowIfNull(topology);
         ArgumentNullException.ThrowIfNull(configuration);
-        var application = configuration[$"{StreamsOptions.Section}:{nameof(StreamsOptions.ApplicationId)}"];
-        if (string.IsNullOrEmpty(application))
-        {
-            throw new StreamsConfigurationException($"{StreamsOptions.Section}:{nameof(StreamsOptions.ApplicationId)} is not set; it is required.");
-        }
-
+        var application = OperatorConnection.Application(configuration);
         var settings = OperatorConnection.Settings(configuration, application, "topology");
         try
         {
@@ -60,9 +55,9 @@ public static class AppliedTopology
         {
             throw new StreamsConfigurationException(e.Message);
         }
-        catch (Exception e) when (PostgresFailures.Classify(e) is not null)
+        catch (Exception e) when (OperatorConnection.Explain(e, application) is { } message)
         {
-            throw new AppliedTopologyException($"{settings.Host}:{settings.Port}: {PostgresFailures.Classify(e)!.Message}", e);
+            throw new AppliedTopologyException($"{settings.Host}:{settings.Port}: {message}", e);
         }
     }
 }

@@ -3,9 +3,6 @@ using Streams.Hosting.Postgres;
 namespace Streams.Hosting.Topologies;
 
 /// <summary>Finds what changed between two topologies, and whether stored state can go on with it.</summary>
-/// <remarks>
-/// Keyed stores, once there are any, are a further list to compare: their input topics' partition counts are then part of their meaning.
-/// </remarks>
 internal static class TopologyComparer
 {
     /// <summary>The changes, in the order that <see cref="TopologyDifference.Changes"/> has.</summary>

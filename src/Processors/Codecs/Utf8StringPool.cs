@@ -74,10 +74,10 @@ public sealed class Utf8StringPool
     }
 
     private static bool Is(string text, ReadOnlySpan<byte> utf8) =>
-        Ascii.Equals(utf8, text) || (text.Length < utf8.Length && IsNotAscii(text, utf8));
+        Ascii.Equals(utf8, text) || (text.Length < utf8.Length && IsEncoded(text, utf8));
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static bool IsNotAscii(string text, ReadOnlySpan<byte> utf8)
+    private static bool IsEncoded(string text, ReadOnlySpan<byte> utf8)
     {
         const int MaxStackBytes = 1024;
         var most = Encoding.UTF8.GetMaxByteCount(text.Length);

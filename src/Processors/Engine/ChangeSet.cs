@@ -19,6 +19,9 @@ internal sealed class ChangeSet : IDisposable
     /// <summary>The next offset to read once this is committed.</summary>
     public long NextOffset { get; set; }
 
+    /// <summary>The offset of the last record read. What follows it up to <see cref="NextOffset"/> are no records.</summary>
+    public long LastOffset { get; set; }
+
     /// <summary>Stream time once this is committed; <c>null</c> before the first record.</summary>
     public DateTime? StreamTime { get; set; }
 
@@ -77,7 +80,7 @@ internal sealed class ChangeSet : IDisposable
 
             foreach (var letter in DeadLetters)
             {
-                size += 256 + (letter.Key?.Length ?? 0) + (letter.Value?.Length ?? 0);
+                size += letter.SizeBytes;
             }
 
             return size + (Replays.Count * 64L);

@@ -17,6 +17,10 @@ public sealed record DeadLetter(
 
     /// <summary>Stream time of the partition as the record found it; <c>null</c> if it was the first. A replay is judged by it.</summary>
     public DateTime? StreamTime { get; init; }
+
+    /// <summary>What it takes, roughly, in memory and in a statement.</summary>
+    internal long SizeBytes => 256 + (Key?.Length ?? 0L) + (Value?.Length ?? 0L) + Headers.Sum(h => h.Value?.Length ?? 0L)
+        + (sizeof(char) * (Reason.Length + (Error?.Length ?? 0L)));
 }
 
 /// <summary>A record is refused for what it is (too large, out of range), rather than for a fault in code. The message is the reason.</summary>

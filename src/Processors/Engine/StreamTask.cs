@@ -81,6 +81,7 @@ internal sealed class StreamTask : IDisposable
         var before = StreamTime;
         var read = RunWhole(batch, NextOffset, _rejected, now);
         _changes.NewestTimestampMs = batch.Count > 0 ? batch.TimestampMs(batch.Count - 1) : null;
+        _changes.LastOffset = batch.Count > 0 ? batch.Offset(batch.Count - 1) : _changes.LastOffset;
         if (_context.Options.OnError == ErrorPolicy.Stop && _context.FailureCount > 0)
         {
             var failure = _context.Failures.First();

@@ -24,9 +24,6 @@ internal static class PostgresText
     /// </summary>
     private const int MaxNumberDigits = 16_000;
 
-    /// <summary>A reason longer than this says no more.</summary>
-    private const int MaxMessageChars = 10_000;
-
     private const int MaxDepth = 256;
 
     public static void Check(string text, Column column)
@@ -61,14 +58,10 @@ internal static class PostgresText
         }
     }
 
-    /// <summary>A message as text that PostgreSQL can store: what it cannot becomes U+FFFD.</summary>
-    public static string Clean(string message)
-    {
-        var cut = message.Length <= MaxMessageChars ? message : string.Concat(message.AsSpan(0, MaxMessageChars), "...");
-        return cut.Contains('\0', StringComparison.Ordinal) || HasLoneSurrogate(cut)
-            ? string.Concat(cut.EnumerateRunes().Select(r => r.Value == 0 ? "\uFFFD" : r.ToString()))
-            : cut;
-    }
+    /// <summary>Text of our own making (reasons, stack traces) that may quote bad input, made storable: what is not becomes U+FFFD.</summary>
+    public static string Clean(string text) => text.Contains('\0', StringComparison.Ordinal) || HasLoneSurrogate(text)
+        ? string.Concat(text.EnumerateRunes().Select(r => r.Value == 0 ? "\uFFFD" : r.ToString()))
+        : text;
 
     /// <summary>Refuses a key that would not fit its index.</summary>
     /// <param name="keyBytes">The bytes of the key's columns together.</param>

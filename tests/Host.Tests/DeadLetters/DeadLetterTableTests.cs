@@ -166,7 +166,7 @@ public sealed class DeadLetterTableTests(TestPostgres postgres)
         await using var other = Letters.Open(letters.Store.ConnectionString, "other");
         var error = await Assert.ThrowsAsync<DeadLetterException>(() => other.ListAsync(Everything, 1, Cancel));
         Assert.Equal(
-            "There is no table of dead letters of the application 'other': no node of it has run on this database. Check Streams:ApplicationId and ConnectionStrings:Postgres.",
+            "There are no tables of the application 'other': no node of it has run on this database. Check Streams:ApplicationId and ConnectionStrings:Postgres.",
             error.Message);
     }
 

@@ -99,13 +99,16 @@ public sealed class MergeTests(TestPostgres postgres)
         await harness.CommitAsync(worker);
         worker.Feed(Clicks.Start, Merges.Json("a", 2), "bad");
         var calls = 0;
-        await using var transaction = await harness.Store.WriteAsync([worker.Take()], Cancel, async cancellation =>
-        {
-            calls++;
-            Assert.False(cancellation.IsCancellationRequested);
-            Assert.Equal(["(a)"], await harness.RowsAsync("SELECT name FROM clickstream.totals FOR UPDATE SKIP LOCKED"));
-            Assert.Equal(["(0)"], await harness.RowsAsync("SELECT count(*) FROM (SELECT FROM clickstream.partitions FOR UPDATE SKIP LOCKED) AS p"));
-        });
+        await using var transaction = await harness.Store.WriteAsync(
+            [worker.Take()],
+            beforeMerge: async cancellation =>
+            {
+                calls++;
+                Assert.False(cancellation.IsCancellationRequested);
+                Assert.Equal(["(a)"], await harness.RowsAsync("SELECT name FROM clickstream.totals FOR UPDATE SKIP LOCKED"));
+                Assert.Equal(["(0)"], await harness.RowsAsync("SELECT count(*) FROM (SELECT FROM clickstream.partitions FOR UPDATE SKIP LOCKED) AS p"));
+            },
+            Cancel);
         Assert.Equal(1, calls);
         Assert.Equal(["a 2 3 0 1 2 0 0 0 2 0"], Rows(Assert.Single(transaction.Totals)));
         Assert.Empty(await harness.RowsAsync("SELECT name FROM clickstream.totals FOR UPDATE SKIP LOCKED"));
@@ -122,7 +125,7 @@ public sealed class MergeTests(TestPostgres postgres)
         await harness.AcquireAsync(worker);
         worker.Feed(Clicks.Start, "bad");
         await using var transaction = await harness.Store.WriteAsync(
-            [worker.Take()], Cancel, _ => throw new InvalidOperationException("There is nothing to merge."));
+            [worker.Take()], beforeMerge: _ => throw new InvalidOperationException("There is nothing to merge."), Cancel);
         await transaction.CommitAsync(Cancel);
         Assert.Equal(1, await harness.ScalarAsync<long>("SELECT count(*) FROM clickstream.dead_letters"));
     }
@@ -137,7 +140,7 @@ public sealed class MergeTests(TestPostgres postgres)
         worker.Feed(Clicks.Start, Merges.Json("a", 1), "bad");
         var commit = worker.Take();
         var failure = new TimeoutException("The log does not answer.");
-        Assert.Same(failure, await Assert.ThrowsAsync<TimeoutException>(() => harness.Store.WriteAsync([commit], Cancel, _ => throw failure)));
+        Assert.Same(failure, await Assert.ThrowsAsync<TimeoutException>(() => harness.Store.WriteAsync([commit], beforeMerge: _ => throw failure, Cancel)));
         Assert.Equal(0, await harness.ScalarAsync<long>("SELECT count(*) FROM clickstream.dead_letters"));
         await using var again = await harness.Store.WriteAsync([commit], Cancel);
         Assert.Equal(["a 1 1 0 1 1 0 0 0 1 0"], Rows(Assert.Single(again.Totals)));

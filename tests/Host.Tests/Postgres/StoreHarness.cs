@@ -115,3 +115,10 @@ internal sealed class StoreHarness : IAsyncDisposable
         await _admin.DisposeAsync();
     }
 }
+
+internal static class StoreCalls
+{
+    /// <summary>Writes where there is no log to wait for.</summary>
+    public static Task<ICommitTransaction> WriteAsync(this IStateStore store, IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation) =>
+        store.WriteAsync(tasks, beforeMerge: _ => Task.CompletedTask, cancellation);
+}

@@ -1,5 +1,6 @@
 using Streams.Hosting.Runtime;
 using Streams.Processors;
+using Streams.Processors.Testing;
 
 namespace Streams.Hosting.Tests.Runtime;
 
@@ -27,7 +28,7 @@ public sealed class IsolationTests
             }
 
             isolation ??= new Isolation();
-            using var changes = new ChangeSet(new("clickstream", 0), [], [], []) { Records = next - committed, NextOffset = next };
+            using var changes = new ChangeSet(new("clickstream", 0), [], [], []) { Records = next - committed, LastOffset = next - 1, NextOffset = next };
             Assert.True(isolation.Refused(changes, "refused"));
         }
 
@@ -63,9 +64,55 @@ public sealed class IsolationTests
     public void a_dead_letter_that_is_refused_itself_cannot_be_isolated()
     {
         var isolation = new Isolation();
-        using var changes = new ChangeSet(new("clickstream", 0), [], [], []) { Records = 1, NextOffset = 8 };
+        using var changes = new ChangeSet(new("clickstream", 0), [], [], []) { Records = 1, LastOffset = 7, NextOffset = 8 };
         Assert.True(isolation.Refused(changes, "the row"));
         Assert.False(isolation.Refused(changes, "the dead letter"));
         Assert.Equal([KeyValuePair.Create(7L, "the row")], isolation.Rejected);
+    }
+
+    [Fact]
+    public void the_culprit_is_named_by_its_own_offset_where_the_log_has_gaps()
+    {
+        var builder = new StreamBuilder();
+        builder.Stream("in", Codecs.Utf8, Codecs.Utf8).To("out");
+        TopicPartition partition = new("in", 0);
+        using var task = new StreamTask(new TaskLayout(builder.Build()), partition, new TaskOptions(), 10, null);
+        LogRecord[] records = [.. new long[] { 10, 15, 16 }.Select(offset => new LogRecord(offset, null, "x"u8.ToArray(), 0, []))];
+        using var batch = new MemoryRecordBatch(partition, records, nextOffset: 20);
+        var isolation = new Isolation();
+        for (var i = 0; i < batch.Count; i++)
+        {
+            task.Process(new BatchSlice(batch, i, 1, owns: false), DateTime.UnixEpoch);
+            using var changes = task.TakeChanges();
+            Assert.True(isolation.Refused(changes, "refused"));
+        }
+
+        Assert.Equal([10L, 15L, 16L], isolation.Rejected.Keys.Order());
+    }
+
+    [Fact]
+    public void replays_go_together_again_once_the_culprit_is_known()
+    {
+        var isolation = new ReplayIsolation();
+        using var changes = new ChangeSet(new("clickstream", 0), [], [], []);
+        changes.Replays.AddRange([new(5, 1, null), new(6, 2, null)]);
+        Assert.True(isolation.Refused(changes, "one of both"));
+        Assert.True(isolation.IsOn);
+
+        changes.Replays.RemoveAt(1);
+        Assert.True(isolation.Refused(changes, "this one"));
+        Assert.False(isolation.IsOn);
+        Assert.Equal("this one", isolation.Rejection(1));
+        Assert.Null(isolation.Rejection(2));
+        Assert.False(isolation.Refused(changes, "its failure"));
+    }
+
+    [Theory]
+    [InlineData(700, 1000, 1000)]
+    [InlineData(1200, 1000, 1200)]
+    public void the_group_never_goes_back_behind_what_is_sent(long next, long sent, long told)
+    {
+        using var changes = new ChangeSet(new("clickstream", 0), [], [], []) { NextOffset = next };
+        Assert.Equal(told, new TaskCommit(changes, Epoch: 1, ReadFrom: 500) { SentUpTo = sent }.Position.NextOffset);
     }
 }

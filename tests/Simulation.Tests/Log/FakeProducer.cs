@@ -57,7 +57,8 @@ internal sealed class FakeProducer(Simulator simulator, SimulatedProcess process
         ThrowIfFailed();
         Maybe("send", abortable: true);
         var batch = Copy(cluster.Topics, records);
-        _unsent.Enqueue(() => network.CallAsync(process, cluster.Process, $"{id} produce {batch.Count} to {records.Topic}", () => cluster.ProduceAsync(id, _epoch, batch)));
+        var epoch = _epoch;
+        _unsent.Enqueue(() => network.CallAsync(process, cluster.Process, $"{id} produce {batch.Count} to {records.Topic}", () => cluster.ProduceAsync(id, epoch, batch)));
         if (_sending.IsCompleted)
         {
             _sending = SendAsync();
@@ -70,8 +71,9 @@ internal sealed class FakeProducer(Simulator simulator, SimulatedProcess process
     {
         ThrowIfFailed();
         Maybe("send offsets", abortable: true);
+        var epoch = _epoch;
         await CallAsync(timeout, () => network.CallAsync(
-            process, cluster.Process, $"{id} send offsets {string.Join(", ", offsets)}", () => cluster.SendOffsetsAsync(id, _epoch, ((FakeMembership)member).Place, offsets)));
+            process, cluster.Process, $"{id} send offsets {string.Join(", ", offsets)}", () => cluster.SendOffsetsAsync(id, epoch, ((FakeMembership)member).Place, offsets)));
     }
 
     public async Task CommitAsync(TimeSpan timeout)
@@ -122,8 +124,10 @@ internal sealed class FakeProducer(Simulator simulator, SimulatedProcess process
     /// <summary>The end of a transaction may fail for good or hang, and have taken place or not.</summary>
     private async Task EndAsync(bool commit, TimeSpan timeout)
     {
+        // A request that arrives late, or a second time, has the epoch it was made with: the next transaction's is another.
+        var epoch = _epoch;
         var doing = commit ? "commit" : "abort";
-        var call = () => network.CallAsync(process, cluster.Process, $"{id} {doing}", () => cluster.EndAsync(id, _epoch, commit));
+        var call = () => network.CallAsync(process, cluster.Process, $"{id} {doing}", () => cluster.EndAsync(id, epoch, commit));
         var (fatal, hanging) = (simulator.Chance(faults.Fatal), simulator.Chance(faults.Hanging));
         if ((fatal || hanging) && simulator.Chance(0.5))
         {
@@ -158,7 +162,8 @@ internal sealed class FakeProducer(Simulator simulator, SimulatedProcess process
             }
             catch (KafkaFailureException e)
             {
-                Understand(e.Failure);
+                // A record that does not arrive in time fails the transaction.
+                Understand(e.Failure.Code == ErrorCode.Local_TimedOut ? KafkaFailure.Of(ErrorCode.Local_MsgTimedOut) : e.Failure);
             }
         }
     }

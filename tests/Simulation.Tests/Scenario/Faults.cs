@@ -82,7 +82,20 @@ internal sealed class Faults(World world)
         _simulator.Trace.Add("fault", $"{node.Process.Name} is killed");
         world.Forget(node);
         world.StartAgain(node.Name, _simulator.Some(TimeSpan.FromSeconds(8)));
+        if (_simulator.Chance(0.4))
+        {
+            KillSuccessor();
+        }
     }
+
+    /// <summary>Those who took over go as well, while they repeat what was not committed.</summary>
+    private void KillSuccessor() => _simulator.After(_simulator.Some(TimeSpan.FromSeconds(12)), () =>
+    {
+        if (!_isOver && world.Nodes.Count > 0)
+        {
+            Kill(world.Nodes[_simulator.Random.Next(world.Nodes.Count)]);
+        }
+    });
 
     /// <summary>Stands still, perhaps for so long that others take over; and perhaps it is replaced meanwhile, and wakes up beside its successor.</summary>
     private void Stall(Node node)

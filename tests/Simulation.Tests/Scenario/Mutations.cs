@@ -45,8 +45,8 @@ internal static class Mutations
             inner.FindReplaysAsync(partitions, cancellation);
 
         public virtual Task<ICommitTransaction> WriteAsync(
-            IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation, Func<CancellationToken, Task>? beforeMerge = null) =>
-            inner.WriteAsync(tasks, cancellation, beforeMerge);
+            IReadOnlyList<TaskCommit> tasks, Func<CancellationToken, Task> beforeMerge, CancellationToken cancellation) =>
+            inner.WriteAsync(tasks, beforeMerge, cancellation);
 
         public virtual Task<bool> IsCommittedAsync(IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation) =>
             inner.IsCommittedAsync(tasks, cancellation);
@@ -68,8 +68,8 @@ internal static class Mutations
     private sealed class EarlyStore(IStateStore inner, PendingLogCommits pending) : StoreDecorator(inner)
     {
         public override async Task<ICommitTransaction> WriteAsync(
-            IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation, Func<CancellationToken, Task>? beforeMerge = null) =>
-            new EarlyTransaction(await base.WriteAsync(tasks, cancellation, beforeMerge), pending);
+            IReadOnlyList<TaskCommit> tasks, Func<CancellationToken, Task> beforeMerge, CancellationToken cancellation) =>
+            new EarlyTransaction(await base.WriteAsync(tasks, beforeMerge, cancellation), pending);
     }
 
     private sealed class EarlyTransaction(ICommitTransaction inner, PendingLogCommits pending) : ICommitTransaction

@@ -34,7 +34,7 @@ internal sealed class FakeStore(Simulator simulator, Network network, Database d
         Task.FromResult<IReadOnlyList<ReplayRecord>>([]);
 
     public async Task<ICommitTransaction> WriteAsync(
-        IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation, Func<CancellationToken, Task>? beforeMerge = null)
+        IReadOnlyList<TaskCommit> tasks, Func<CancellationToken, Task> beforeMerge, CancellationToken cancellation)
     {
         var write = Write.Of(tasks);
         var session = NewSession();
@@ -46,11 +46,7 @@ internal sealed class FakeStore(Simulator simulator, Network network, Database d
                 return new Transaction(this, session, []);
             }
 
-            if (beforeMerge is not null)
-            {
-                await beforeMerge(cancellation);
-            }
-
+            await beforeMerge(cancellation);
             var totals = await StatementAsync($"{session.Name} merge", () => database.MergeAsync(session, write.Merges));
             return new Transaction(this, session, [.. totals.Select(t => Write.ToBuffer(t.Table, t.Rows))]);
         }

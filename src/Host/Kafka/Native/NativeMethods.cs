@@ -23,8 +23,6 @@ internal static unsafe partial class NativeMethods
     /// <summary>The library copies the payload: the caller's memory is free again when the call returns.</summary>
     public const int FlagCopy = 2;
 
-    public const int PurgeQueue = 1;
-    public const int PurgeInFlight = 2;
     public const int TimestampNotAvailable = 0;
 
     // Configuration.
@@ -180,9 +178,6 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     public static partial ErrorCode rd_kafka_flush(nint rk, int timeoutMs);
-
-    [LibraryImport(Library)]
-    public static partial ErrorCode rd_kafka_purge(nint rk, int flags);
 
     // Transactions.
     [LibraryImport(Library)]
