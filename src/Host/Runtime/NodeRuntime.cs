@@ -15,9 +15,6 @@ namespace Streams.Hosting.Runtime;
 internal sealed class NodeRuntime
 {
     private static readonly TimeSpan _groupTimeout = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan _stuckAfter = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan _probeInterval = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan _probePatience = TimeSpan.FromSeconds(3);
     private readonly Topology _topology;
     private readonly StreamsOptions _options;
     private readonly IStateStore _store;
@@ -27,7 +24,6 @@ internal sealed class NodeRuntime
     private readonly NodeSurroundings _surroundings;
     private readonly ILoggerFactory _loggers;
     private readonly TaskCompletionSource<Exception> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private volatile bool _isLogSuspect;
 
     public NodeRuntime(
         Topology topology,
@@ -122,7 +118,7 @@ internal sealed class NodeRuntime
                 break;
             case { Code: Confluent.Kafka.ErrorCode.Local_AllBrokersDown }:
             case { Kind: KafkaFailureKind.UnknownTopic }:
-                _isLogSuspect = true;
+                parts.Probe.SuspectLog();
                 break;
         }
     }
@@ -133,7 +129,7 @@ internal sealed class NodeRuntime
         _ = CancelWithAsync(_failed.Task, ended);
         _ = CancelWithAsync(parts.Loop.Stopped, ended);
         using var timer = new PeriodicTimer(_options.CommitInterval, _surroundings.Time);
-        var probe = ProbeAsync(parts, stopping);
+        var probe = parts.Probe.RunAsync(stopping);
         _ = FailWithAsync(probe);
         while (!stopping.IsCancellationRequested)
         {
@@ -141,7 +137,7 @@ internal sealed class NodeRuntime
             {
                 await timer.WaitForNextTickAsync(ended.Token);
             }
-            catch (Exception) when (_failed.Task.IsCompleted)
+            catch (OperationCanceledException) when (_failed.Task.IsCompleted)
             {
                 throw new NodeFailedException(_failed.Task.Result);
             }
@@ -171,90 +167,6 @@ internal sealed class NodeRuntime
         }
     }
 
-    /// <summary>
-    /// Looks after what commits do not show while there is nothing to commit: whether PostgreSQL is there, and Kafka, when its
-    /// client has reported a loss. The client says when it has lost all brokers, sometimes late and for one connection of
-    /// several, and does not say when it has found them again; so its word is a reason to look, not the answer.
-    /// </summary>
-    private async Task ProbeAsync(Parts parts, CancellationToken stopping)
-    {
-        var idle = new IdlePartitions(
-            parts.Partitions, _store, _log, partition => parts.Loop.Start(() => parts.Partitions.TakeAgain(partition)), _health, _loggers.CreateLogger<IdlePartitions>());
-        while (!stopping.IsCancellationRequested)
-        {
-            await Task.Delay(_probeInterval, _surroundings.Time, stopping)
-                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-            if (parts.Partitions.FencedFor(_stuckAfter) is { Count: > 0 } stuck)
-            {
-                Fail(new PartitionsStuckException(stuck));
-            }
-
-            if (stopping.IsCancellationRequested || parts.IsRetrying())
-            {
-                continue;
-            }
-
-            await ProbeAsync(Dependency.Postgres, parts.BeatAsync, parts, stopping);
-            await LookAfterIdleAsync(idle, stopping);
-            if (_isLogSuspect || _health.IsDown(Dependency.Kafka) || _health.IsDown(Dependency.Topics))
-            {
-                _isLogSuspect = false;
-                await ProbeAsync(Dependency.Kafka, FindTopicsAsync, parts, stopping);
-            }
-        }
-    }
-
-    private async Task ProbeAsync(Dependency dependency, Func<CancellationToken, Task> probe, Parts parts, CancellationToken stopping)
-    {
-        using var limit = new CancellationTokenSource(_probePatience, _surroundings.Time);
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(stopping, limit.Token);
-        try
-        {
-            await probe(patience.Token);
-            if (!parts.IsHeldUp())
-            {
-                _health.Up(dependency);
-            }
-        }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-        {
-            // The node stops.
-        }
-        catch (Exception e)
-        {
-            // Whether it is worth stopping for is for the next commit to say.
-            _health.Down(dependency, e is OperationCanceledException ? $"no answer within {_probePatience}" : Failures.Describe(e));
-        }
-    }
-
-    private async Task LookAfterIdleAsync(IdlePartitions idle, CancellationToken stopping)
-    {
-        try
-        {
-            await idle.LookAsync(stopping);
-        }
-        catch (Exception e) when (e is OperationCanceledException || Failures.IsTransient(e))
-        {
-            // In a second again; what is wrong with the servers, the other probes tell.
-        }
-        catch (Exception e)
-        {
-            // In a second again: a topic that is made anew, for one, is not there for a moment.
-            _health.Down(Dependency.Partitions, Failures.Describe(e));
-        }
-    }
-
-    private async Task FindTopicsAsync(CancellationToken cancellation)
-    {
-        if (await _log.FindMissingTopicAsync(cancellation) is { } topic)
-        {
-            _health.Down(Dependency.Topics, $"the input topic '{topic}' does not exist any more");
-            return;
-        }
-
-        _health.Up(Dependency.Topics);
-    }
-
     private Parts Build(CancellationToken abort)
     {
         var layout = new TaskLayout(_topology);
@@ -277,14 +189,9 @@ internal sealed class NodeRuntime
         var cycle = new CommitCycle(_store, parts.Writer, _surroundings.Time);
         var committer = new Committer(partitions, cycle, _store, _health, _metrics, circuit, _surroundings, parts.Committed, _loggers.CreateLogger<Committer>());
         parts.Committer = _surroundings.Actors.Spawn("committer", committer, Fail);
-        var replays = new Replays(partitions, _store);
-        parts.BeatAsync = async cancellation =>
-        {
-            await _store.HeartbeatAsync(cancellation);
-            await replays.FindAsync(cancellation);
-        };
-        parts.IsRetrying = () => committer.IsRetrying;
-        parts.IsHeldUp = () => committer.IsHeldUp;
+        var idle = new IdlePartitions(
+            partitions, _store, _log, partition => parts.Loop.Start(() => partitions.TakeAgain(partition)), _health, _loggers.CreateLogger<IdlePartitions>());
+        parts.Probe = new NodeProbe(committer, partitions, idle, new Replays(partitions, _store), _store, _log, _health, _surroundings.Time, Fail);
         _metrics.Observe(() => Lags(partitions, parts.Reader), () => [new Measurement<int>(_health.IsReady ? 1 : 0)]);
         return parts;
     }
@@ -332,12 +239,7 @@ internal sealed class NodeRuntime
 
         public IActorRef<CommitterMessage> Committer { get; set; } = null!;
 
-        /// <summary>What is done with the store once a second.</summary>
-        public Func<CancellationToken, Task> BeatAsync { get; set; } = _ => Task.CompletedTask;
-
-        public Func<bool> IsRetrying { get; set; } = () => false;
-
-        public Func<bool> IsHeldUp { get; set; } = () => false;
+        public NodeProbe Probe { get; set; } = null!;
 
         /// <summary>Asks for a commit unless one is asked for already.</summary>
         public void CommitSoon()
