@@ -30,7 +30,7 @@ internal static class Child
         return Result(job, process);
     }
 
-    // With the app's runtime settings: what is measured is how the app would run.
+    // With the app's runtime settings, and the image's heaps: what is measured is how the app would run.
     private static NodeProcess Start(Job job) => NodeProcess.Start(
         "dotnet",
         [
@@ -38,7 +38,7 @@ internal static class Child
             "--depsfile", Path.ChangeExtension(typeof(Child).Assembly.Location, ".deps.json"),
             typeof(Child).Assembly.Location, ChildProgram.Verb,
         ],
-        new Dictionary<string, string?> { [Job.Variable] = job.ToJson() });
+        new Dictionary<string, string?> { [Job.Variable] = job.ToJson(), ["MALLOC_ARENA_MAX"] = "2" });
 
     private static ChildResult Result(Job job, NodeProcess process)
     {

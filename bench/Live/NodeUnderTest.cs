@@ -35,6 +35,7 @@ internal sealed class NodeUnderTest : IAsyncDisposable
         var environment = settings.ToDictionary(s => s.Key.Replace(":", "__", StringComparison.Ordinal).Replace('.', '_'), s => s.Value);
         environment["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}";
         environment["Logging__LogLevel__Default"] = "Warning";
+        environment["MALLOC_ARENA_MAX"] = "2"; // As the image has it.
         var started = Stopwatch.GetTimestamp();
         return new NodeUnderTest(NodeProcess.Start(App, ["run"], environment), port, started);
     }

@@ -52,8 +52,6 @@ public static class LibRdKafka
             {
                 return loaded;
             }
-
-            NativeHeaps.Limit();
             Assembly confluent = typeof(Confluent.Kafka.Library).Assembly;
             LibRdKafkaSearch search = LibRdKafkaSearch.ForThisProcess(Environment.GetEnvironmentVariable(PathVariable));
             if (search.DiffersFromConfluentsOwn && Confluent.Kafka.Library.IsLoaded)
