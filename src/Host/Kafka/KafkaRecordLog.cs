@@ -21,8 +21,12 @@ internal sealed class KafkaRecordLog(
     TimeProvider time,
     ILoggerFactory loggers) : IRecordLog
 {
+    private static readonly TimeSpan _leastFetchWait = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan _mostFetchWait = TimeSpan.FromMilliseconds(100);
+
     public IRecordReader CreateReader(IPartitionOwner owner, Action<KafkaFailure> onFailure) => new KafkaRecordReader(
-        settings, new GroupMember(options.ApplicationId, node, options.NodeName), owner, onFailure, loggers.CreateLogger<KafkaConsumer>());
+        settings, new GroupMember(options.ApplicationId, node, options.NodeName) { FetchWait = FetchWait(options.CommitInterval) }, owner, onFailure,
+        loggers.CreateLogger<KafkaConsumer>());
 
     public IRecordWriter CreateWriter(IRecordReader reader, Action<KafkaFailure> onFailure)
     {
@@ -58,6 +62,10 @@ internal sealed class KafkaRecordLog(
 
         return null;
     }
+
+    /// <summary>A fifth of the commit interval: what comes sooner would wait for the commit anyway.</summary>
+    private static TimeSpan FetchWait(TimeSpan commitInterval) =>
+        TimeSpan.FromTicks(Math.Clamp((commitInterval / 5).Ticks, _leastFetchWait.Ticks, _mostFetchWait.Ticks));
 
     public Task<(long First, long End)> RangeAsync(TopicPartition partition, CancellationToken cancellation) => admin.RangeAsync(partition, cancellation);
 }

@@ -101,6 +101,13 @@ internal sealed class KafkaSettings
         properties.Override(_common);
         properties.Override(_consumer);
         PrefetchDefaults(properties);
+        if (member.FetchWait is { } wait)
+        {
+            // A broker that answers with each record as it comes costs a request, and several threads' wakening, per record.
+            properties.Default("fetch.min.bytes", "100000");
+            properties.Default("fetch.wait.max.ms", wait.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture));
+        }
+
         if (!string.Equals(properties["group.protocol"], "consumer", StringComparison.OrdinalIgnoreCase))
         {
             properties.Default("partition.assignment.strategy", "cooperative-sticky");

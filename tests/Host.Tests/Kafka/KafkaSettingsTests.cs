@@ -19,6 +19,18 @@ public sealed class KafkaSettingsTests
     }
 
     [Fact]
+    public void a_broker_fills_its_answers_for_as_long_as_the_member_says_unless_a_user_says_otherwise()
+    {
+        var member = Member with { FetchWait = TimeSpan.FromMilliseconds(20) };
+        var consumer = From(("ConnectionStrings:Kafka", "broker:9092")).Consumer(member);
+        Assert.Equal(("100000", "20"), (Value(consumer, "fetch.min.bytes"), Value(consumer, "fetch.wait.max.ms")));
+
+        consumer = From(("ConnectionStrings:Kafka", "broker:9092"), ("Kafka:Consumer:fetch_min_bytes", "1")).Consumer(member);
+        Assert.Equal(("1", "20"), (Value(consumer, "fetch.min.bytes"), Value(consumer, "fetch.wait.max.ms")));
+        Assert.Null(Value(From(("ConnectionStrings:Kafka", "broker:9092")).Consumer(Member), "fetch.min.bytes"));
+    }
+
+    [Fact]
     public void without_servers_the_message_names_the_key_and_the_variable()
     {
         var thrown = Assert.Throws<KafkaSettingsException>(() => From());
