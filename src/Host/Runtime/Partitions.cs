@@ -30,6 +30,7 @@ internal sealed class Partitions(
 {
     private readonly ConcurrentDictionary<TopicPartition, OwnedTask> _owned = new();
     private readonly ConcurrentDictionary<TopicPartition, IdlePartition> _idle = new();
+    private readonly ConcurrentDictionary<TopicPartition, bool> _takenBack = new();
 
     /// <summary>Set once, before the consumer starts: the committer, the consumer loop and the node, seen from a task.</summary>
     public required Wiring Links { get; init; }
@@ -60,11 +61,11 @@ internal sealed class Partitions(
     {
         Regrouped(partitions);
         health.Up(Dependency.Group);
-        if (partitions.Count == 0)
-        {
-            return [];
-        }
+        return partitions.Count == 0 ? [] : Acquire(partitions);
+    }
 
+    private IReadOnlyList<(TopicPartition Partition, long? From)> Acquire(IReadOnlyList<TopicPartition> partitions)
+    {
         // The fence first: once it is raised, no earlier owner can get anything into the log's group any more either.
         var starts = Retry(Dependency.Postgres, () => Wait(store.AcquireAsync([.. partitions.Order()], Links.Stopping)));
         var sent = Retry(Dependency.Kafka, () => Links.SentUpTo(partitions)).ToDictionary(s => s.Partition);
@@ -147,10 +148,10 @@ internal sealed class Partitions(
         }
     }
 
-    /// <summary>Takes an idle partition over anew, after a person has moved its offset. On the consumer thread.</summary>
+    /// <summary>Takes an idle partition over anew. On the consumer thread.</summary>
     /// <returns>Where to read from; <c>null</c> when it is idle no more.</returns>
     public (TopicPartition Partition, long? From)? TakeAgain(TopicPartition partition) =>
-        _idle.ContainsKey(partition) ? Assigned([partition])[0] : null;
+        _idle.TryRemove(partition, out _) ? Acquire([partition])[0] : null;
 
     /// <summary>Lets go of a task because another node has taken its partition over.</summary>
     public void Fenced(OwnedTask task)
@@ -171,6 +172,12 @@ internal sealed class Partitions(
     /// </summary>
     public IReadOnlyList<TopicPartition> FencedFor(TimeSpan duration) =>
         [.. _idle.Values.Where(i => i.MissingOffset is null && surroundings.Time.GetElapsedTime(i.Since) >= duration).Select(i => i.Partition)];
+
+    /// <summary>
+    /// Whether a partition that this node was fenced off may be taken back: once, until the group regroups. The fence may have been a
+    /// takeover that was on its way for long, by a process that has gone or has tried again meanwhile; a second time it is an owner.
+    /// </summary>
+    public bool MayTakeBack(TopicPartition partition) => _takenBack.TryAdd(partition, true);
 
     /// <summary>Partitions that this node has and does not work on.</summary>
     public IReadOnlyList<IdlePartition> Idle => [.. _idle.Values];
@@ -207,6 +214,7 @@ internal sealed class Partitions(
         foreach (var partition in partitions)
         {
             _idle.TryRemove(partition, out _);
+            _takenBack.TryRemove(partition, out _);
         }
     }
 

@@ -196,7 +196,7 @@ internal sealed class World : IDisposable
 
             var error = node.Ended.Exception?.InnerException;
             node.Process.Trace($"has ended by itself: {error?.Message}");
-            if (error is null || !Expected.Is(error, node.Process.Name, Database))
+            if (error is null || !Expected.Is(error))
             {
                 Violate($"{node.Process.Name} has ended: {error}");
             }

@@ -41,9 +41,6 @@ internal sealed class Database
 
     public IReadOnlyDictionary<TopicPartition, PartitionRow> Partitions => _partitions;
 
-    /// <summary>The epochs that processes have been told when they took partitions over.</summary>
-    public Dictionary<(string Process, TopicPartition Partition), long> Told { get; } = [];
-
     public SortedDictionary<(TopicPartition Partition, long Offset), DeadLetter> DeadLetters { get; } = [];
 
     public Table Table(string name) => _tables[name];

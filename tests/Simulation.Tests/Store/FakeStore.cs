@@ -11,16 +11,8 @@ internal sealed class FakeStore(Simulator simulator, Network network, Database d
 {
     public Task PrepareAsync(CancellationToken cancellation) => Task.CompletedTask;
 
-    public async Task<IReadOnlyList<PartitionStart>> AcquireAsync(IReadOnlyList<TopicPartition> partitions, CancellationToken cancellation)
-    {
-        var starts = await CallAsync($"acquire {string.Join(", ", partitions)}", session => database.AcquireAsync(session, [.. partitions.Distinct().Order()]));
-        foreach (var start in starts)
-        {
-            database.Told[(process.Name, start.Partition)] = start.Epoch;
-        }
-
-        return starts;
-    }
+    public Task<IReadOnlyList<PartitionStart>> AcquireAsync(IReadOnlyList<TopicPartition> partitions, CancellationToken cancellation) =>
+        CallAsync($"acquire {string.Join(", ", partitions)}", session => database.AcquireAsync(session, [.. partitions.Distinct().Order()]));
 
     public Task HeartbeatAsync(CancellationToken cancellation) =>
         network.CallAsync(process, database.Process, "heartbeat", () => Task.FromResult(true)).WaitAsync(cancellation);
