@@ -153,7 +153,7 @@ internal sealed class StreamTask : IDisposable
     private int RunWhole(RecordBatch batch, long fromOffset, IReadOnlyDictionary<long, string>? rejected, DateTime now)
     {
         _context.Begin(batch, now);
-        FailRejected(batch, rejected);
+        FailRejected(batch, fromOffset, rejected);
         var read = _source.Decode(fromOffset);
         try
         {
@@ -204,11 +204,11 @@ internal sealed class StreamTask : IDisposable
         }
     }
 
-    private void FailRejected(RecordBatch batch, IReadOnlyDictionary<long, string>? rejected)
+    private void FailRejected(RecordBatch batch, long fromOffset, IReadOnlyDictionary<long, string>? rejected)
     {
         for (var i = 0; rejected is not null && i < batch.Count; i++)
         {
-            if (rejected.TryGetValue(batch.Offset(i), out var reason))
+            if (batch.Offset(i) >= fromOffset && rejected.TryGetValue(batch.Offset(i), out var reason))
             {
                 _context.Fail(i, "PostgreSQL", new RecordRejectedException(reason));
             }

@@ -9,6 +9,12 @@ namespace Simulation.Tests.Scenario;
 /// <summary>An event of the input: <c>path|status|milliseconds</c>. Anything else cannot be decoded.</summary>
 internal sealed record Visit(string Path, int Status, DateTime Time)
 {
+    /// <summary>The path whose rows the store refuses, as a constraint that a person has added would.</summary>
+    public const string RefusedPath = "/refused";
+
+    /// <summary>Its row is refused, so it has no effect but a dead letter.</summary>
+    public bool IsRefused => Path == RefusedPath && Status >= SimulatedTopology.FirstErrorStatus;
+
     public static Visit? Parse(string text)
     {
         var parts = text.Split('|');

@@ -13,7 +13,7 @@ namespace Simulation.Tests.Scenario;
 internal sealed class Model(World world)
 {
     private readonly SortedDictionary<(TopicPartition Partition, long Offset), (LogRecord Record, Visit Visit)> _errors = [];
-    private readonly SortedDictionary<(TopicPartition Partition, long Offset), LogRecord> _undecodable = [];
+    private readonly SortedDictionary<(TopicPartition Partition, long Offset), LogRecord> _failed = [];
     private readonly SortedDictionary<string, long> _errorCounts = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, long> _statusTotals = new(StringComparer.Ordinal);
 
@@ -62,9 +62,9 @@ internal sealed class Model(World world)
             var streamTime = DateTime.MinValue;
             foreach (var record in world.Cluster.Topics.Read(partition, 0, int.MaxValue))
             {
-                if (Visit.Parse(Text(record.Value)) is not { } visit)
+                if (Visit.Parse(Text(record.Value)) is not { IsRefused: false } visit)
                 {
-                    _undecodable.Add((partition, record.Offset), record);
+                    _failed.Add((partition, record.Offset), record);
                     continue;
                 }
 
@@ -92,7 +92,7 @@ internal sealed class Model(World world)
 
     private void CheckDeadLetters() => Compare(
         "The dead letters",
-        _undecodable.Select(u => $"{u.Key.Partition}@{u.Key.Offset} {Text(u.Value.Value)}"),
+        _failed.Select(u => $"{u.Key.Partition}@{u.Key.Offset} {Text(u.Value.Value)}"),
         world.Database.DeadLetters.Values.Select(l => $"{l.Partition}@{l.Offset} {Text(l.Value)}"));
 
     private void CheckTotals(string table, string topic, SortedDictionary<string, long> expected)

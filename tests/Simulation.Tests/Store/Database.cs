@@ -1,4 +1,6 @@
+using Npgsql;
 using Simulation.Tests.Machine;
+using Simulation.Tests.Scenario;
 using Streams;
 using Streams.Hosting.Runtime;
 using Streams.Processors;
@@ -77,6 +79,11 @@ internal sealed class Database
         foreach (var append in write.Appends)
         {
             await PauseAsync(session);
+            if (append.Rows.Any(r => r.Values.Contains(Visit.RefusedPath)))
+            {
+                throw new PostgresException("new row violates check constraint", "ERROR", "ERROR", PostgresErrorCodes.CheckViolation);
+            }
+
             await AppendAsync(session, append);
         }
 
