@@ -118,7 +118,7 @@ public sealed class DeadLetterTests(TestKafka kafka, TestPostgres postgres)
         await Eventually.True(() => job.AskAsync(Lingering("count(*) = 0")), Patience.Short, "the transaction is rolled back");
         await job.ExecuteAsync($"DROP TRIGGER linger ON \"{job.Application}\".dead_letters");
         var errors = Recount.Of(await job.ReadAsync(job.Clicks)).ErrorRecords.Count;
-        Assert.Equal(errors, (await job.ReadAsync(job.Errors)).Count);
+        Assert.InRange((await job.ReadAsync(job.Errors)).Count, errors - large + 1, errors);
         Assert.Equal(large, await CountAsync(letters, DeadLetterStates.Requested));
 
         await using var next = await job.StartReadyAsync("node");
@@ -143,7 +143,7 @@ public sealed class DeadLetterTests(TestKafka kafka, TestPostgres postgres)
         Assert.Equal(1, replay.ExitCode);
         Assert.StartsWith($"{large} dead letters to be replayed.\n{large - refused} went through, {refused} failed again.\n", replay.Output, StringComparison.Ordinal);
         Assert.Contains("constraint \"no_two\"", replay.Output, StringComparison.Ordinal);
-        Assert.InRange(node.CountLines("each is repeated in a cycle of its own"), 1, Partitions);
+        Assert.InRange(node.CountLines("each is repeated in a cycle of its own"), 1, refused + Partitions);
 
         await job.ExecuteAsync($"ALTER TABLE \"{job.Application}\".errors DROP CONSTRAINT no_two");
         replay = await job.RunAsync("dlq", "replay", "--reason", "no_two");

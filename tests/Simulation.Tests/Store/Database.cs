@@ -91,6 +91,15 @@ internal sealed class Database
         return true;
     }
 
+    /// <summary>Only a takeover fences: a node whose epochs are the latest knows what it has committed.</summary>
+    public void CheckFenced(Session session, IEnumerable<TaskCommit> tasks)
+    {
+        foreach (var task in tasks.Where(t => _partitions[t.Changes.Partition].Epoch == t.Epoch))
+        {
+            _onViolation($"{session.Name} goes on with {task.Changes.Partition} at {task.ReadFrom}, where the same owner has committed {_partitions[task.Changes.Partition].NextOffset}");
+        }
+    }
+
     /// <summary>Merges rows that nodes share.</summary>
     /// <returns>The new totals of those with a changelog.</returns>
     public async Task<IReadOnlyList<(TableSchema Table, List<object?[]> Rows)>> MergeAsync(Session session, IReadOnlyList<TableRows> merges)

@@ -42,6 +42,12 @@ internal sealed class FakeStore(Simulator simulator, Network network, Database d
             var totals = await StatementAsync($"{session.Name} merge", () => database.MergeAsync(session, write.Merges));
             return new Transaction(this, session, [.. totals.Select(t => Write.ToBuffer(t.Table, t.Rows))]);
         }
+        catch (FencedException fenced)
+        {
+            database.CheckFenced(session, tasks.Where(t => fenced.Partitions.Contains(t.Changes.Partition)));
+            Close(session);
+            throw;
+        }
         catch (PostgresException)
         {
             // The server refuses, and hears the rollback at once: the connection is well.
