@@ -107,9 +107,11 @@ public sealed class DeadLetterTests(TestKafka kafka, TestPostgres postgres)
             CREATE CONSTRAINT TRIGGER linger AFTER UPDATE ON "{job.Application}".dead_letters DEFERRABLE INITIALLY DEFERRED
                 FOR EACH ROW WHEN (NEW.replayed_at IS NOT NULL) EXECUTE FUNCTION "{job.Application}".linger()
             """);
+        // The requests are there before the node, and a commit waits long: one cycle has them all.
+        job.Settings["Streams__CommitInterval"] = "00:00:02";
+        await letters.RequestReplayAsync(new DeadLetterSelection(), Cancel);
         await using (var node = await job.StartReadyAsync("node"))
         {
-            await letters.RequestReplayAsync(new DeadLetterSelection(), Cancel);
             await Eventually.True(() => job.AskAsync(Lingering("count(*) > 0")), Patience.Short, "a node is in its COMMIT");
             await node.KillAsync();
         }
@@ -118,7 +120,7 @@ public sealed class DeadLetterTests(TestKafka kafka, TestPostgres postgres)
         await Eventually.True(() => job.AskAsync(Lingering("count(*) = 0")), Patience.Short, "the transaction is rolled back");
         await job.ExecuteAsync($"DROP TRIGGER linger ON \"{job.Application}\".dead_letters");
         var errors = Recount.Of(await job.ReadAsync(job.Clicks)).ErrorRecords.Count;
-        Assert.InRange((await job.ReadAsync(job.Errors)).Count, errors - large + 1, errors);
+        Assert.Equal(errors, (await job.ReadAsync(job.Errors)).Count);
         Assert.Equal(large, await CountAsync(letters, DeadLetterStates.Requested));
 
         await using var next = await job.StartReadyAsync("node");
@@ -143,7 +145,9 @@ public sealed class DeadLetterTests(TestKafka kafka, TestPostgres postgres)
         Assert.Equal(1, replay.ExitCode);
         Assert.StartsWith($"{large} dead letters to be replayed.\n{large - refused} went through, {refused} failed again.\n", replay.Output, StringComparison.Ordinal);
         Assert.Contains("constraint \"no_two\"", replay.Output, StringComparison.Ordinal);
-        Assert.InRange(node.CountLines("each is repeated in a cycle of its own"), 1, refused + Partitions);
+
+        // The others go together until the next one is refused: each is announced once.
+        Assert.Equal(refused, node.CountLines("each is repeated in a cycle of its own"));
 
         await job.ExecuteAsync($"ALTER TABLE \"{job.Application}\".errors DROP CONSTRAINT no_two");
         replay = await job.RunAsync("dlq", "replay", "--reason", "no_two");
