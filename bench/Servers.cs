@@ -35,24 +35,6 @@ internal sealed class Servers : IAsyncDisposable
         $"{Environment.ProcessorCount} processors ({ProcessorName()}), shared by Kafka ({KafkaName()}), PostgreSQL {Postgres.MajorVersion} and what is measured; "
         + $"{RuntimeInformation.FrameworkDescription}, librdkafka {LibRdKafka.Version}, {RuntimeInformation.OSDescription.Split('#')[0].Trim()}");
 
-    /// <summary>What a node needs with these servers, and what the run is asked for.</summary>
-    public Dictionary<string, string?> SettingsFor(BenchOptions options)
-    {
-        var settings = new Dictionary<string, string?>();
-        if (!Kafka.IsReal)
-        {
-            // A real broker answers a waiting fetch as soon as there is a record; the embedded one only when the wait is over.
-            settings["Kafka:Consumer:fetch.wait.max.ms"] = "20";
-        }
-
-        foreach (var (key, value) in options.Settings)
-        {
-            settings[key] = value;
-        }
-
-        return settings;
-    }
-
     public static async Task<Servers> StartAsync(CancellationToken cancellation)
     {
         var kafka = await TestKafka.StartOwnAsync();

@@ -39,7 +39,7 @@ internal sealed class Stage : IAsyncDisposable
             Topic = topic,
             Traffic = new Traffic(options.Seed, DateTime.UtcNow, 1, 0),
             Application = topic,
-            Settings = servers.SettingsFor(options),
+            Settings = options.Settings,
             Names = new() { Clicks = topic, ErrorsTopic = $"{topic}-errors", CountsTopic = $"{topic}-counts" },
         });
         await servers.CreateOutputsAsync(stage._job.Names, Servers.TopicPartitions);

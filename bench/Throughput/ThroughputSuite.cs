@@ -159,7 +159,7 @@ internal sealed class ThroughputSuite(Servers servers, BenchOptions options, Run
         Topic = _topic,
         Traffic = _traffic,
         Application = $"bench-{run}-{name}",
-        Settings = servers.SettingsFor(options),
+        Settings = options.Settings,
         Names = new() { Clicks = _topic, ErrorsTopic = $"bench-{run}-{name}-errors", CountsTopic = $"bench-{run}-{name}-counts" },
     };
 }

@@ -27,9 +27,6 @@ internal sealed class EmbeddedServers : IAsyncDisposable
     {
         ["ConnectionStrings:Kafka"] = Kafka.BootstrapServers,
         ["ConnectionStrings:Postgres"] = Postgres.ConnectionString,
-
-        // A real broker answers a waiting fetch as soon as there is a record; this one only when the wait is over.
-        ["Kafka:Consumer:fetch.wait.max.ms"] = "20",
     };
 
     /// <summary>Starts both.</summary>

@@ -14,11 +14,19 @@ internal sealed record IdlePartition(TopicPartition Partition, long Era, long Si
 
 /// <summary>
 /// Looks after partitions that this node has and does not work on. Nothing is skipped silently: such a partition stands
-/// still, the others go on, and it is taken up again once a person has moved its offset, which raises its era.
+/// still, the others go on, and it is taken up again once a person has moved its offset, which raises its era. One that another
+/// node has fenced this one off is taken back once, if the group has not moved it by then.
 /// </summary>
 internal sealed class IdlePartitions(
-    Partitions partitions, IStateStore store, IRecordLog log, Action<TopicPartition> takeAgain, NodeHealth health, ILogger<IdlePartitions> logger)
+    Partitions partitions,
+    IStateStore store,
+    IRecordLog log,
+    Action<TopicPartition> takeAgain,
+    NodeHealth health,
+    TimeProvider time,
+    ILogger<IdlePartitions> logger)
 {
+    private static readonly TimeSpan _takeBackAfter = TimeSpan.FromSeconds(15);
     private readonly Dictionary<TopicPartition, string> _said = [];
 
     /// <summary>Called about once a second; costs nothing while there are none.</summary>
@@ -48,13 +56,20 @@ internal sealed class IdlePartitions(
     private async Task LookAsync(IReadOnlyList<IdlePartition> idle, CancellationToken cancellation)
     {
         var eras = await store.ErasAsync([.. idle.Select(i => i.Partition)], cancellation);
-        foreach (var (partition, era, _, missing) in idle)
+        foreach (var (partition, era, since, missing) in idle)
         {
             if (eras.GetValueOrDefault(partition, era) != era)
             {
                 takeAgain(partition);
             }
-            else if (missing is { } offset && !_said.ContainsKey(partition))
+            else if (missing is not { } offset)
+            {
+                if (time.GetElapsedTime(since) >= _takeBackAfter && partitions.MayTakeBack(partition))
+                {
+                    takeAgain(partition);
+                }
+            }
+            else if (!_said.ContainsKey(partition))
             {
                 var (first, end) = await log.RangeAsync(partition, cancellation);
                 _said[partition] = Describe(partition, offset, first, end);

@@ -1,5 +1,3 @@
-using Streams.Processors;
-
 namespace Streams.Hosting.Runtime;
 
 /// <summary>
@@ -19,12 +17,10 @@ internal sealed class NodeProbe(
     IRecordLog log,
     NodeHealth health,
     TimeProvider time,
-    Action<TopicPartition> takeAgain,
     Action<Exception> failed)
 {
     private static readonly TimeSpan _interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan _takeBackAfter = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan _stuckAfter = TimeSpan.FromMinutes(1);
     private volatile bool _isLogSuspect;
 
@@ -38,11 +34,6 @@ internal sealed class NodeProbe(
         {
             await Task.Delay(_interval, time, stopping)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-            foreach (var partition in partitions.FencedFor(_takeBackAfter).Where(partitions.MayTakeBack))
-            {
-                takeAgain(partition);
-            }
-
             if (partitions.FencedFor(_stuckAfter) is { Count: > 0 } stuck)
             {
                 failed(new PartitionsStuckException(stuck));

@@ -189,13 +189,12 @@ internal sealed class NodeRuntime
         var cycle = new CommitCycle(_store, parts.Writer, _surroundings.Time);
         var committer = new Committer(partitions, cycle, _store, _health, _metrics, circuit, _surroundings, parts.Committed, _loggers.CreateLogger<Committer>());
         parts.Committer = _surroundings.Actors.Spawn("committer", committer, Fail);
-        var idle = new IdlePartitions(partitions, _store, _log, TakeAgain, _health, _loggers.CreateLogger<IdlePartitions>());
-        parts.Probe = new NodeProbe(
-            committer, partitions, idle, new Replays(partitions, _store), _store, _log, _health, _surroundings.Time, TakeAgain, Fail);
+        var idle = new IdlePartitions(
+            partitions, _store, _log, partition => parts.Loop.Start(() => partitions.TakeAgain(partition)), _health, _surroundings.Time,
+            _loggers.CreateLogger<IdlePartitions>());
+        parts.Probe = new NodeProbe(committer, partitions, idle, new Replays(partitions, _store), _store, _log, _health, _surroundings.Time, Fail);
         _metrics.Observe(() => Lags(partitions, parts.Reader), () => [new Measurement<int>(_health.IsReady ? 1 : 0)]);
         return parts;
-
-        void TakeAgain(TopicPartition partition) => parts.Loop.Start(() => partitions.TakeAgain(partition));
     }
 
     private static IEnumerable<Measurement<long>> Lags(Partitions partitions, IRecordReader reader)
