@@ -13,15 +13,21 @@ namespace Streams.Hosting.Kafka;
 /// </summary>
 internal sealed unsafe class KafkaProducer : IDisposable
 {
+    /// <summary>How long a flush waits before it looks whether it is to be given up.</summary>
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Pauses between two tries to hand a record over to a full queue.</summary>
+    private static readonly TimeSpan RoomPause = TimeSpan.FromMilliseconds(1);
+
     private readonly ProducerHandle _handle;
     private readonly Events _events;
+    private readonly ProducerEventLoop _loop;
     private readonly Dictionary<string, nint> _topics = new(StringComparer.Ordinal);
 
     /// <param name="settings">Where Kafka is, and its properties.</param>
     /// <param name="clientId">How brokers name this client in their logs and quotas.</param>
     /// <param name="transactionalId">The id that fences earlier producers of the same one; <c>null</c> without transactions.</param>
-    /// <param name="onFailure">Hears of failures of the client as a whole, on the calling thread; must not throw.</param>
+    /// <param name="onFailure">Hears of failures of the client as a whole, on a thread of the producer's; must not throw.</param>
     /// <param name="logger">Takes the library's log lines.</param>
     /// <exception cref="KafkaSettingsException">A property is wrong.</exception>
     public KafkaProducer(KafkaSettings settings, string clientId, string? transactionalId, Action<KafkaFailure> onFailure, ILogger logger)
@@ -29,6 +35,7 @@ internal sealed unsafe class KafkaProducer : IDisposable
         _events = new Events(onFailure, logger);
         var properties = settings.Producer(clientId, transactionalId);
         _handle = ProducerHandle.Create(properties, settings.Origin, _events);
+        _loop = new ProducerEventLoop(_handle, _events);
         if (properties.Any(p => p.Key is "sasl.mechanism" or "sasl.mechanisms" && p.Value == "OAUTHBEARER"))
         {
             // Tokens are renewed even while nothing is sent.
@@ -86,12 +93,7 @@ internal sealed unsafe class KafkaProducer : IDisposable
                 Produce(buffer.Topic, arguments, argumentCount, headers, cancellation);
             }
         }
-
-        Poll();
     }
-
-    /// <summary>Serves the client's events: called now and then while nothing is sent.</summary>
-    public void Poll() => _ = NativeMethods.rd_kafka_poll(_handle.DangerousGetHandle(), 0);
 
     /// <summary>Waits until everything that was sent has arrived.</summary>
     /// <exception cref="KafkaFailureException">
@@ -139,6 +141,7 @@ internal sealed unsafe class KafkaProducer : IDisposable
         }
 
         _topics.Clear();
+        _loop.Dispose();
         _handle.Dispose();
     }
 
@@ -181,7 +184,7 @@ internal sealed unsafe class KafkaProducer : IDisposable
             var failure = KafkaFailure.Take(error);
             if (failure.Code == ErrorCode.Local_QueueFull && !cancellation.IsCancellationRequested)
             {
-                _ = NativeMethods.rd_kafka_poll(_handle.DangerousGetHandle(), (int)Slice.TotalMilliseconds);
+                Thread.Sleep(RoomPause);
                 continue;
             }
 
@@ -226,15 +229,17 @@ internal sealed unsafe class KafkaProducer : IDisposable
 
     private sealed class Events(Action<KafkaFailure> onFailure, ILogger logger) : IProducerEvents
     {
+        private volatile bool _isFatal;
+
         public DeliveryFailures Undelivered { get; } = new();
 
-        public bool Fatal { get; private set; }
+        public bool Fatal => _isFatal;
 
         public void NotDelivered(TopicPartition partition, ErrorCode error) => Undelivered.Add(partition, error);
 
         public void ClientFailed(ErrorCode error, string reason)
         {
-            Fatal |= error == ErrorCode.Local_Fatal;
+            _isFatal |= error == ErrorCode.Local_Fatal;
             onFailure(KafkaFailure.Of(error, reason));
         }
 

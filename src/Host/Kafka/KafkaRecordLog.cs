@@ -40,7 +40,7 @@ internal sealed class KafkaRecordLog(
             settings, node, $"{options.ApplicationId}/{node}", (KafkaRecordReader)reader, OnProducerFailure, logger);
         return new KafkaTransactionalWriter(client, time);
 
-        // A producer tells of lost brokers only when it sends again, which may be long after they are back. The consumer tells at once.
+        // Of lost brokers the consumer tells, too, and knows when they are back.
         void OnProducerFailure(KafkaFailure failure)
         {
             if (failure.Code != Confluent.Kafka.ErrorCode.Local_AllBrokersDown)

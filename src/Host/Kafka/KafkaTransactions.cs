@@ -19,7 +19,7 @@ namespace Streams.Hosting.Kafka;
 /// </remarks>
 internal sealed unsafe class KafkaTransactions
 {
-    private const int PauseMs = 50;
+    private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(50);
     private readonly ProducerHandle _handle;
     private readonly DeliveryFailures _undelivered;
     private readonly string _id;
@@ -107,9 +107,9 @@ internal sealed unsafe class KafkaTransactions
             }
 
             var failure = KafkaFailure.Take(error);
-            if (failure.Retriable && left > TimeSpan.FromMilliseconds(PauseMs))
+            if (failure.Retriable && left > _pause)
             {
-                _ = NativeMethods.rd_kafka_poll(Rk, PauseMs);
+                Thread.Sleep(_pause);
                 continue;
             }
 

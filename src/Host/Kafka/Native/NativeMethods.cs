@@ -24,6 +24,8 @@ internal static unsafe partial class NativeMethods
     public const int FlagCopy = 2;
 
     public const int TimestampNotAvailable = 0;
+    public const int EventDelivery = 0x1;
+    public const int EventError = 0x8;
 
     // Configuration.
     [LibraryImport(Library)]
@@ -39,10 +41,7 @@ internal static unsafe partial class NativeMethods
     public static partial void rd_kafka_conf_set_opaque(nint conf, nint opaque);
 
     [LibraryImport(Library)]
-    public static partial void rd_kafka_conf_set_dr_msg_cb(nint conf, delegate* unmanaged[Cdecl]<nint, NativeMessage*, nint, void> callback);
-
-    [LibraryImport(Library)]
-    public static partial void rd_kafka_conf_set_error_cb(nint conf, delegate* unmanaged[Cdecl]<nint, int, nint, nint, void> callback);
+    public static partial void rd_kafka_conf_set_events(nint conf, int events);
 
     [LibraryImport(Library)]
     public static partial void rd_kafka_conf_set_log_cb(nint conf, delegate* unmanaged[Cdecl]<nint, int, nint, nint, void> callback);
@@ -64,9 +63,6 @@ internal static unsafe partial class NativeMethods
     public static partial nint rd_kafka_name(nint rk);
 
     [LibraryImport(Library)]
-    public static partial int rd_kafka_poll(nint rk, int timeoutMs);
-
-    [LibraryImport(Library)]
     public static partial int rd_kafka_outq_len(SafeHandle rk);
 
     [LibraryImport(Library)]
@@ -83,6 +79,34 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     public static partial void* rd_kafka_mem_malloc(SafeHandle rk, nuint size);
+
+    // Events.
+    [LibraryImport(Library)]
+    public static partial nint rd_kafka_queue_get_main(nint rk);
+
+    [LibraryImport(Library)]
+    public static partial nint rd_kafka_queue_poll(nint queue, int timeoutMs);
+
+    [LibraryImport(Library)]
+    public static partial void rd_kafka_queue_yield(nint queue);
+
+    [LibraryImport(Library)]
+    public static partial void rd_kafka_queue_destroy(nint queue);
+
+    [LibraryImport(Library)]
+    public static partial int rd_kafka_event_type(nint happened);
+
+    [LibraryImport(Library)]
+    public static partial NativeMessage* rd_kafka_event_message_next(nint happened);
+
+    [LibraryImport(Library)]
+    public static partial ErrorCode rd_kafka_event_error(nint happened);
+
+    [LibraryImport(Library)]
+    public static partial nint rd_kafka_event_error_string(nint happened);
+
+    [LibraryImport(Library)]
+    public static partial void rd_kafka_event_destroy(nint happened);
 
     // Topics and partitions.
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
@@ -106,12 +130,6 @@ internal static unsafe partial class NativeMethods
     // Reading.
     [LibraryImport(Library)]
     public static partial nint rd_kafka_queue_get_consumer(SafeHandle rk);
-
-    [LibraryImport(Library)]
-    public static partial void rd_kafka_queue_destroy(nint queue);
-
-    [LibraryImport(Library)]
-    public static partial void rd_kafka_queue_yield(nint queue);
 
     [LibraryImport(Library)]
     public static partial nint rd_kafka_consume_batch_queue(nint queue, int timeoutMs, NativeMessage** messages, nuint capacity);

@@ -4,20 +4,23 @@ using Confluent.Kafka;
 
 namespace Streams.Hosting.Kafka.Native;
 
-/// <summary>What a native producer tells; no handler may throw, since native code is their caller.</summary>
+/// <summary>What a native producer tells; no handler may throw, since native code or a thread of its own is their caller.</summary>
 internal interface IProducerEvents
 {
-    /// <summary>A record did not arrive. On the thread that polls, flushes or ends a transaction.</summary>
+    /// <summary>A record did not arrive. On the thread of <see cref="ProducerEventLoop"/>.</summary>
     void NotDelivered(Processors.TopicPartition partition, ErrorCode error);
 
-    /// <summary>Something concerns the client as a whole. On the thread that polls, flushes or ends a transaction.</summary>
+    /// <summary>Something concerns the client as a whole. On the thread of <see cref="ProducerEventLoop"/>.</summary>
     void ClientFailed(ErrorCode error, string reason);
 
     /// <summary>A log line. On any thread.</summary>
     void Logged(SyslogLevel level, string client, string facility, string text);
 }
 
-/// <summary>A native producer (<c>rd_kafka_t</c>). What it has not delivered is dropped when it is freed.</summary>
+/// <summary>
+/// A native producer (<c>rd_kafka_t</c>) whose events <see cref="ProducerEventLoop"/> serves. What it has not delivered is dropped when it
+/// is freed.
+/// </summary>
 internal sealed unsafe class ProducerHandle : SafeHandle
 {
     private GCHandle _events;
@@ -37,8 +40,7 @@ internal sealed unsafe class ProducerHandle : SafeHandle
         var conf = NativeConfig.Create(properties, origin);
         producer._events = GCHandle.Alloc(events);
         NativeMethods.rd_kafka_conf_set_opaque(conf, GCHandle.ToIntPtr(producer._events));
-        NativeMethods.rd_kafka_conf_set_dr_msg_cb(conf, &OnDelivery);
-        NativeMethods.rd_kafka_conf_set_error_cb(conf, &OnError);
+        NativeMethods.rd_kafka_conf_set_events(conf, NativeMethods.EventDelivery | NativeMethods.EventError);
         NativeMethods.rd_kafka_conf_set_log_cb(conf, &OnLog);
         var error = stackalloc byte[NativeText.ErrorBytes];
         var rk = NativeMethods.rd_kafka_new(NativeMethods.TypeProducer, conf, error, NativeText.ErrorBytes);
@@ -59,20 +61,6 @@ internal sealed unsafe class ProducerHandle : SafeHandle
         _events.Free();
         return true;
     }
-
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void OnDelivery(nint rk, NativeMessage* message, nint opaque)
-    {
-        if (message->Error != ErrorCode.NoError)
-        {
-            var topic = NativeText.Read(NativeMethods.rd_kafka_topic_name(message->Topic));
-            Events(opaque)?.NotDelivered(new(topic, message->Partition), message->Error);
-        }
-    }
-
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void OnError(nint rk, int error, nint reason, nint opaque) =>
-        Events(opaque)?.ClientFailed((ErrorCode)error, NativeText.Read(reason));
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void OnLog(nint rk, int level, nint facility, nint text)
