@@ -36,9 +36,10 @@ internal sealed class KafkaRecordLog(
             return new KafkaRecordWriter(settings, node, OnProducerFailure, logger);
         }
 
-        var client = new KafkaTransactionalClient(
-            settings, node, $"{options.ApplicationId}/{node}", (KafkaRecordReader)reader, OnProducerFailure, logger);
-        return new KafkaTransactionalWriter(client, time);
+        return KafkaTransactionalWriter.Alternating(
+            $"{options.ApplicationId}/{node}",
+            id => new KafkaTransactionalClient(settings, node, id, (KafkaRecordReader)reader, OnProducerFailure, logger),
+            time);
 
         // Of lost brokers the consumer tells, too, and knows when they are back.
         void OnProducerFailure(KafkaFailure failure)

@@ -5,7 +5,7 @@ using Streams.Processors;
 namespace Streams.Hosting.Kafka;
 
 /// <summary>
-/// The producer of a node that promises exactly once: the records of a cycle and the offsets they come from are one
+/// A producer of a node that promises exactly once: the records of a cycle and the offsets they come from are one
 /// transaction. The group's generation fences a stale node, the transactional id a stale producer of the same node.
 /// </summary>
 /// <remarks>
@@ -25,6 +25,13 @@ internal sealed class KafkaTransactionalWriter(ITransactionalClient client, Time
     private ITransactionalProducer? _producer;
     private IGroupMembership? _member;
     private bool _isOpen;
+
+    /// <summary>Two that take turns; the second one's transactional id is the first one's, with <c>/2</c> behind it.</summary>
+    /// <param name="transactionalId">The node's own.</param>
+    /// <param name="client">Makes a client for a transactional id.</param>
+    /// <param name="time">The clock.</param>
+    public static IRecordWriter Alternating(string transactionalId, Func<string, ITransactionalClient> client, TimeProvider time) =>
+        new AlternatingWriter(new KafkaTransactionalWriter(client(transactionalId), time), new KafkaTransactionalWriter(client($"{transactionalId}/2"), time));
 
     public bool IsTransactional => true;
 

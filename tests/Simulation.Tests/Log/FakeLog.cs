@@ -8,7 +8,7 @@ using TopicPartition = Streams.Processors.TopicPartition;
 
 namespace Simulation.Tests.Log;
 
-/// <summary>The fake log as one node reaches it. With transactions the production writer runs over a fake producer.</summary>
+/// <summary>The fake log as one node reaches it. With transactions the production writers run over fake producers.</summary>
 internal sealed class FakeLog(
     Simulator simulator, SimulatedProcess process, Network network, Cluster cluster, LogFaults faults, string nodeName, bool isStatic, bool isTransactional)
     : IRecordLog
@@ -24,8 +24,8 @@ internal sealed class FakeLog(
         new Membership(process, network, cluster, isStatic ? nodeName : null, _maxPollInterval, owner, onFailure));
 
     public IRecordWriter CreateWriter(IRecordReader reader, Action<KafkaFailure> onFailure) => isTransactional
-        ? new KafkaTransactionalWriter(
-            new FakeTransactionalClient(simulator, process, network, cluster, faults, (FakeReader)reader, $"simulated/{nodeName}"), process.Time)
+        ? KafkaTransactionalWriter.Alternating(
+            $"simulated/{nodeName}", id => new FakeTransactionalClient(simulator, process, network, cluster, faults, (FakeReader)reader, id), process.Time)
         : new FakePlainWriter(simulator, process, network, cluster, faults);
 
     public Task<string?> FindMissingTopicAsync(CancellationToken cancellation) =>
