@@ -8,8 +8,8 @@ namespace Streams.Hosting.Kafka;
 /// answered the commit, and meanwhile takes no record for the next one of the same id: that one would begin some 20 ms late.
 /// </summary>
 /// <remarks>
-/// The turn changes only when a cycle is in the log for good. Until then the same writer has it, whatever fails: only it can tell, or
-/// settle, what became of its transaction. So the other one never has a transaction open.
+/// The turn changes only when a cycle is in the log for good. Until then the same writer has it, whatever fails: it settles at once what
+/// became of its transaction, where the other one would have to wait for the broker. So the other one never has a transaction open.
 /// <para>
 /// A topic's records keep their order: all of a cycle have arrived before it is complete, and the next begins after that. So do the group's
 /// offsets: of two transactions whose markers come in another order, the broker keeps the offset that was written last.
