@@ -102,8 +102,11 @@ internal sealed class ThroughputSuite(Servers servers, BenchOptions options, Run
             new("seconds", child.All.Elapsed.TotalSeconds),
             new("cpu_us_per_event_warm", child.Warm.CpuMicrosecondsPerRecord),
             new("events_per_s_warm", child.Warm.PerSecond),
+            new("compiling_s", child.All.Compiling.TotalSeconds),
         };
-        var note = child.Warm.Records > 0 ? string.Create(CultureInfo.InvariantCulture, $"warm {child.Warm.CpuMicrosecondsPerRecord:N2} µs") : "";
+        var note = child.Warm.Records > 0
+            ? string.Create(CultureInfo.InvariantCulture, $"warm {child.Warm.CpuMicrosecondsPerRecord:N2} µs; {child.All.Compiling.TotalSeconds:N1} s compiling")
+            : "";
         double? rows = job.Kind == JobKind.Copy ? child.All.PerSecond
             : job.Shape == Shape.FilterToTable && job.Kind == JobKind.Node ? _facts.Errors / child.All.Elapsed.TotalSeconds
             : null;
