@@ -9,15 +9,16 @@ namespace Streams.Hosting.Kafka;
 
 /// <summary>
 /// An idempotent producer on librdkafka itself: records go from an <see cref="OutputBuffer"/> into the library's queue
-/// without an object each. One thread at a time calls it; only <see cref="OutQueueLength"/> may be read by any thread.
+/// without an object each. One thread at a time calls it; only <see cref="OutQueueLength"/> may be read, and
+/// <see cref="KafkaTransactions.AwaitDelivery"/> be called, by any thread.
 /// </summary>
 internal sealed unsafe class KafkaProducer : IDisposable
 {
     /// <summary>How long a flush waits before it looks whether it is to be given up.</summary>
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Pauses between two tries to hand a record over to a full queue.</summary>
-    private static readonly TimeSpan RoomPause = TimeSpan.FromMilliseconds(1);
+    /// <summary>How long to wait for room in a full queue before the next try.</summary>
+    private static readonly TimeSpan RoomPause = TimeSpan.FromMilliseconds(10);
 
     private readonly ProducerHandle _handle;
     private readonly Events _events;
@@ -184,7 +185,8 @@ internal sealed unsafe class KafkaProducer : IDisposable
             var failure = KafkaFailure.Take(error);
             if (failure.Code == ErrorCode.Local_QueueFull && !cancellation.IsCancellationRequested)
             {
-                Thread.Sleep(RoomPause);
+                // So that it does not wait for more to send.
+                _ = NativeMethods.rd_kafka_flush(_handle.DangerousGetHandle(), (int)RoomPause.TotalMilliseconds);
                 continue;
             }
 

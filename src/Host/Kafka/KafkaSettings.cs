@@ -133,7 +133,10 @@ internal sealed class KafkaSettings
 
         // The partitioner of Java's clients: keys land where Kafka Streams and Connect would put them.
         properties.Default("partitioner", "murmur2_random");
-        properties.Default("linger.ms", "5");
+
+        // Every cycle flushes when it has handed over all it has. Sent sooner, a partition's records would be two requests; and while one
+        // that is idempotent waits for the first one's answer, the library looks without a pause whether it may send the second.
+        properties.Default("linger.ms", "1000");
         properties.Default("compression.type", "lz4");
         properties.Default("queue.buffering.max.kbytes", "65536");
 

@@ -75,7 +75,7 @@ internal sealed class KafkaTransactionalWriter(ITransactionalClient client, Time
     {
         PartitionOffset[] offsets = [.. inputs.Select(PositionMetadata.ToOffset)];
         var member = _member!;
-        await TryAsync(producer => producer.SendOffsetsAsync(offsets, member, _timeout), cancellation);
+        await TryAsync(producer => Task.WhenAll(producer.DeliverAsync(), producer.SendOffsetsAsync(offsets, member, _timeout)), cancellation);
         try
         {
             await TryAsync(producer => producer.CommitAsync(_timeout), cancellation);

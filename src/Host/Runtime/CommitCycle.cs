@@ -11,7 +11,7 @@ namespace Streams.Hosting.Runtime;
 /// <list type="number">
 /// <item>The node's place in the group is noted, before the fence: who takes a partition over raises its epoch after the
 /// group has moved on. So a cycle that passed the fence, and then lost its locks while it stood still, is refused by the group.</item>
-/// <item>Forwarded records are queued to Kafka: they travel while PostgreSQL works.</item>
+/// <item>Forwarded records are queued to Kafka. As part of a transaction, which can take them back, they travel while PostgreSQL works.</item>
 /// <item>The transaction opens, fences, and writes what is this node's alone: rows to append, dead letters. A fenced task ends it
 /// here, and what was queued is aborted.</item>
 /// <item>Kafka settles what it can: forwarded records arrive. They are not final yet; it is done here because the next step takes
@@ -40,23 +40,26 @@ internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeP
             progress.IsLogUnsure = false;
         }
 
+        Task? settling = null;
         try
         {
             await writer.BeginAsync(cancellation);
             if (!progress.IsLogDone)
             {
                 SendForwarded(tasks, cancellation);
+                settling = writer.IsTransactional ? writer.SettleAsync(cancellation) : null;
             }
 
             long? locking = null;
             await using var transaction = await store.WriteAsync(
                 tasks,
-                beforeMerge: async token =>
+                beforeMerge: async _ =>
                 {
-                    await writer.SettleAsync(token);
+                    await (settling ??= writer.SettleAsync(cancellation));
                     locking = time.GetTimestamp();
                 },
                 cancellation);
+            await (settling ?? Task.CompletedTask);
             SendTotals(transaction.Totals, cancellation);
             await writer.CompleteAsync(inputs, cancellation);
             progress.IsLogDone = writer.IsTransactional;
@@ -70,6 +73,8 @@ internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeP
         }
         catch
         {
+            // The writer does one thing at a time; what it found wrong meanwhile shows again at the next try.
+            await (settling ?? Task.CompletedTask).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             await writer.AbandonAsync(cancellation);
             throw;
         }
