@@ -19,6 +19,9 @@ internal sealed unsafe class KafkaConsumer : IDisposable
     /// <summary>How many records one poll returns at most, unless the constructor is told otherwise.</summary>
     public const int DefaultMaxPollRecords = 5000;
 
+    /// <summary>How long the partitions of one answer take to arrive after the first, and more.</summary>
+    private static readonly TimeSpan _restOfAnswer = TimeSpan.FromMilliseconds(1);
+
     private readonly IConsumer<Ignore, Ignore> _consumer;
     private readonly SafeHandle _client;
     private readonly Ownership _ownership;
@@ -104,13 +107,19 @@ internal sealed unsafe class KafkaConsumer : IDisposable
         _ownership.ThrowIfFailed();
         Reread();
 
-        // A read with room for more than what is there waits for the rest until its time is up. So the first read waits,
-        // for one record; the second takes what there is without waiting.
-        var count = Read(_messages, 1, timeout);
-        if (count > 0)
+        _ownership.ReadBegins();
+        var count = Read(_messages, _maxPollRecords, TimeSpan.Zero);
+        if (count == 0)
         {
-            _ownership.ReadBegins();
-            count += Read(_messages + count, _maxPollRecords - count, TimeSpan.Zero);
+            // A read with room for more than what is there waits for the rest until its time is up. So this one waits for one record;
+            // the other partitions of the broker's answer follow it, and would each wake this thread.
+            count = Read(_messages, 1, timeout);
+            if (count > 0)
+            {
+                Thread.Sleep(_restOfAnswer);
+                _ownership.ReadBegins();
+                count += Read(_messages + count, _maxPollRecords - count, TimeSpan.Zero);
+            }
         }
 
         if (_ownership.Version != _splitVersion)

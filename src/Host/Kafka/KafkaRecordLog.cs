@@ -66,7 +66,7 @@ internal sealed class KafkaRecordLog(
 
     public Task<(long First, long End)> RangeAsync(TopicPartition partition, CancellationToken cancellation) => admin.RangeAsync(partition, cancellation);
 
-    /// <summary>A fifth of the commit interval: what comes sooner would wait for the commit anyway.</summary>
+    /// <summary>A quarter of the commit interval: what comes sooner would wait for the commit anyway.</summary>
     private static TimeSpan FetchWait(TimeSpan commitInterval) =>
-        TimeSpan.FromTicks(Math.Clamp((commitInterval / 5).Ticks, _leastFetchWait.Ticks, _mostFetchWait.Ticks));
+        TimeSpan.FromTicks(Math.Clamp((commitInterval / 4).Ticks, _leastFetchWait.Ticks, _mostFetchWait.Ticks));
 }

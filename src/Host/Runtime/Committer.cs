@@ -91,29 +91,29 @@ internal sealed class Committer(
 
     private static async Task<List<Part>> CollectAsync(IReadOnlyCollection<OwnedTask> tasks)
     {
-        var replies = new List<(OwnedTask Task, Task<ChangeSet?> Changes)>(tasks.Count);
-        foreach (var task in tasks.Where(t => !t.IsAbandoned))
+        OwnedTask[] asked = [.. tasks.Where(t => !t.IsAbandoned)];
+        var collection = new ChangeCollection(asked.Length);
+        for (var i = 0; i < asked.Length; i++)
         {
-            var reply = new TaskCompletionSource<ChangeSet?>(TaskCreationOptions.RunContinuationsAsynchronously);
-            task.Actor.TellUrgently(new TaskMessage.TakeChanges(reply));
-            replies.Add((task, reply.Task));
+            asked[i].Actor.TellUrgently(new TaskMessage.TakeChanges(collection, i));
         }
 
-        var parts = new List<Part>(tasks.Count);
-        foreach (var (task, reply) in replies)
+        var parts = new List<Part>(asked.Length);
+        var collected = await collection.Completed;
+        for (var i = 0; i < asked.Length; i++)
         {
-            if (await reply is not { } changes)
+            if (collected[i] is not { } changes)
             {
                 continue;
             }
 
             if (changes.IsEmpty)
             {
-                task.Actor.Tell(new TaskMessage.Recycle(changes));
+                asked[i].Actor.TellLazily(new TaskMessage.Recycle(changes));
             }
             else
             {
-                parts.Add(new Part(task, changes));
+                parts.Add(new Part(asked[i], changes));
             }
         }
 
@@ -251,7 +251,7 @@ internal sealed class Committer(
         committed([.. parts.Select(p => p.Task)]);
         foreach (var (task, changes) in parts)
         {
-            task.Actor.Tell(new TaskMessage.Recycle(changes));
+            task.Actor.TellLazily(new TaskMessage.Recycle(changes));
         }
     }
 

@@ -13,8 +13,8 @@ internal abstract record TaskMessage
     /// <summary>Run these dead letters once more, in this order, before batches that wait.</summary>
     public sealed record Replay(IReadOnlyList<ReplayRecord> Records) : TaskMessage;
 
-    /// <summary>Hand over what was done since the last time. Urgent: it overtakes waiting batches.</summary>
-    public sealed record TakeChanges(TaskCompletionSource<ChangeSet?> Reply) : TaskMessage;
+    /// <summary>Hand over what was done since the last time, to one place of a collection. Urgent: it overtakes waiting batches.</summary>
+    public sealed record TakeChanges(ChangeCollection Collection, int Place) : TaskMessage;
 
     /// <summary>A change set was committed and may be used again.</summary>
     public sealed record Recycle(ChangeSet Changes) : TaskMessage;
@@ -46,7 +46,7 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
                 RunHeld();
                 break;
             case TaskMessage.TakeChanges take:
-                TakeChanges(take.Reply);
+                TakeChanges(take);
                 break;
             case TaskMessage.Recycle recycle:
                 task.Recycle(recycle.Changes);
@@ -65,7 +65,7 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
                 Release(process.Batch);
                 break;
             case TaskMessage.TakeChanges take:
-                take.Reply.TrySetResult(null);
+                take.Collection.Put(take.Place, null);
                 break;
             case TaskMessage.Recycle recycle:
                 recycle.Changes.Dispose();
@@ -85,17 +85,13 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
         return ValueTask.CompletedTask;
     }
 
-    private void TakeChanges(TaskCompletionSource<ChangeSet?> reply)
+    private void TakeChanges(TaskMessage.TakeChanges take)
     {
         var changes = task.TakeChanges();
         load.Add(-_countedBytes);
         _countedBytes = 0;
         _isOfOneReplay = false;
-        if (!reply.TrySetResult(changes))
-        {
-            changes.Dispose();
-        }
-
+        take.Collection.Put(take.Place, changes);
         RunHeld();
     }
 

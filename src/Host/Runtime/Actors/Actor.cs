@@ -33,6 +33,10 @@ internal interface IActorRef<in TMessage>
     /// <returns>False when the actor has stopped: the message was discarded.</returns>
     bool TellUrgently(TMessage message);
 
+    /// <summary>Puts a message into the mailbox, behind the others; it may stay there until another one comes.</summary>
+    /// <returns>False when the actor has stopped: the message was discarded.</returns>
+    bool TellLazily(TMessage message);
+
     /// <summary>Stops the actor after the message it is at. What is left in its mailbox is discarded.</summary>
     Task StopAsync();
 }

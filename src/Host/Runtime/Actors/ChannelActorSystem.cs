@@ -30,9 +30,11 @@ internal sealed class ChannelActorSystem(TaskScheduler? scheduler = null) : IAct
         public void Start(TaskScheduler scheduler) =>
             _ = Task.Factory.StartNew(RunAsync, CancellationToken.None, TaskCreationOptions.DenyChildAttach, scheduler).Unwrap();
 
-        public bool Tell(TMessage message) => Put(_messages.Writer, message);
+        public bool Tell(TMessage message) => Put(_messages.Writer, message, wakes: true);
 
-        public bool TellUrgently(TMessage message) => Put(_urgent.Writer, message);
+        public bool TellUrgently(TMessage message) => Put(_urgent.Writer, message, wakes: true);
+
+        public bool TellLazily(TMessage message) => Put(_messages.Writer, message, wakes: false);
 
         public Task StopAsync()
         {
@@ -44,7 +46,7 @@ internal sealed class ChannelActorSystem(TaskScheduler? scheduler = null) : IAct
         /// <summary>Of a source without timers nothing needs freeing before the actor's last reference is gone.</summary>
         public void Dispose() => _stopping.Dispose();
 
-        private bool Put(ChannelWriter<TMessage> mailbox, TMessage message)
+        private bool Put(ChannelWriter<TMessage> mailbox, TMessage message, bool wakes)
         {
             if (!mailbox.TryWrite(message))
             {
@@ -52,7 +54,11 @@ internal sealed class ChannelActorSystem(TaskScheduler? scheduler = null) : IAct
                 return false;
             }
 
-            _wake.Writer.TryWrite(true);
+            if (wakes)
+            {
+                _wake.Writer.TryWrite(true);
+            }
+
             return true;
         }
 
