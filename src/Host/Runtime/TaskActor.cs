@@ -16,7 +16,7 @@ internal abstract record TaskMessage
     /// <summary>Hand over what was done since the last time, to one place of a collection. Urgent: it overtakes waiting batches.</summary>
     public sealed record TakeChanges(ChangeCollection Collection, int Place) : TaskMessage;
 
-    /// <summary>A change set was committed and may be used again.</summary>
+    /// <summary>A change set was committed and may be used again. It is there when the next one is taken, so that two per task are enough.</summary>
     public sealed record Recycle(ChangeSet Changes) : TaskMessage;
 }
 

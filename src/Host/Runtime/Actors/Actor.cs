@@ -33,7 +33,7 @@ internal interface IActorRef<in TMessage>
     /// <returns>False when the actor has stopped: the message was discarded.</returns>
     bool TellUrgently(TMessage message);
 
-    /// <summary>Puts a message into the mailbox, behind the others; it may stay there until another one comes.</summary>
+    /// <summary>Puts a message before all that are not urgent; it may stay there until another one comes.</summary>
     /// <returns>False when the actor has stopped: the message was discarded.</returns>
     bool TellLazily(TMessage message);
 

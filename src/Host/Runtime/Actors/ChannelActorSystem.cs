@@ -34,7 +34,7 @@ internal sealed class ChannelActorSystem(TaskScheduler? scheduler = null) : IAct
 
         public bool TellUrgently(TMessage message) => Put(_urgent.Writer, message, wakes: true);
 
-        public bool TellLazily(TMessage message) => Put(_messages.Writer, message, wakes: false);
+        public bool TellLazily(TMessage message) => Put(_urgent.Writer, message, wakes: false);
 
         public Task StopAsync()
         {
