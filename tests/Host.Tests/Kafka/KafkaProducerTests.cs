@@ -110,6 +110,14 @@ public sealed class KafkaProducerTests(TestKafka kafka)
     }
 
     [Fact]
+    public async Task failures_of_the_client_are_told_while_nothing_is_sent()
+    {
+        var told = new TaskCompletionSource<KafkaFailure>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var producer = new KafkaProducer(new("127.0.0.1:1"), "tests", null, failure => told.TrySetResult(failure), NullLogger.Instance);
+        Assert.Equal(KafkaFailureKind.Transient, (await told.Task.WaitAsync(Reader.Patience, Cancel)).Kind);
+    }
+
+    [Fact]
     public async Task flushing_tells_which_deliveries_failed_and_then_starts_afresh()
     {
         Assert.SkipUnless(kafka.IsReal, "the mock cluster takes records of any size");
