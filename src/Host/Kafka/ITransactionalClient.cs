@@ -9,7 +9,7 @@ namespace Streams.Hosting.Kafka;
 /// </summary>
 internal interface ITransactionalClient
 {
-    /// <summary>A new producer of the node's transactional id; not registered with the broker yet.</summary>
+    /// <summary>A new producer of one of the node's transactional ids, always the same; not registered with the broker yet.</summary>
     ITransactionalProducer CreateProducer();
 
     /// <summary>The node's place in the group at this moment. The caller disposes it.</summary>
@@ -38,7 +38,10 @@ internal interface ITransactionalProducer : IDisposable
 
     void Send(OutputBuffer records, CancellationToken cancellation);
 
-    /// <summary>Gives the records sent so far a moment to arrive. That they have not, or cannot, shows at the commit.</summary>
+    /// <summary>
+    /// Gives the records sent so far a moment to arrive. That they have not, or cannot, shows at the commit. May run beside
+    /// <see cref="SendOffsetsAsync"/>.
+    /// </summary>
     Task DeliverAsync();
 
     Task SendOffsetsAsync(IReadOnlyCollection<PartitionOffset> offsets, IGroupMembership member, TimeSpan timeout);

@@ -4,7 +4,7 @@ using Streams.Processors;
 
 namespace Streams.Hosting.Kafka;
 
-/// <summary>The real client: calls that wait block a thread of the pool, one at a time.</summary>
+/// <summary>The real client: calls that wait block a thread of the pool each.</summary>
 internal sealed class KafkaTransactionalClient(
     KafkaSettings settings, string clientId, string transactionalId, KafkaRecordReader group, Action<KafkaFailure> onFailure, ILogger logger)
     : ITransactionalClient
