@@ -39,7 +39,7 @@ public sealed class CutNodeTests(TestKafka kafka, TestPostgres postgres, ITestOu
 
         await job.WaitUntilCommittedAsync(await feed.StopAsync());
         await node.WaitUntilReadyAsync();
-        Assert.True(await node.MetricAsync("streams_commit_failures_total") >= Cuts);
+        Assert.InRange(await node.MetricAsync("streams_commit_failures_total"), Cuts, double.MaxValue);
         await Exactly.AllAsync(job);
         Assert.Equal(0, await node.StopAsync(Patience.Short));
     }

@@ -129,6 +129,8 @@ public sealed class CommitProxy : IAsyncDisposable
                         await server.WriteAsync(request[..(count / 2)], stopping);
                         return;
                     case NextRequest.LeaveAlone:
+                        // The answer may be here before the connection is cut.
+                        losesAnswer = true;
                         await server.WriteAsync(request, stopping);
                         return;
                     case NextRequest.LoseAnswer:
