@@ -12,7 +12,7 @@ public class OperatorBenchmarks : IDisposable
     private EngineRun? _run;
 
     /// <summary>The operator.</summary>
-    [Params("source", "filter", "map", "map-values", "flat-map", "branch", "merge", "peek", "to", "to-table", "count", "windowed-count")]
+    [Params("source", "filter", "map", "map-values", "flat-map", "branch", "merge", "peek", "to", "to-table", "count", "windowed-count", "hopping-count", "late")]
     public string Operator { get; set; } = "source";
 
     [GlobalSetup]
@@ -73,6 +73,12 @@ public class OperatorBenchmarks : IDisposable
                 break;
             case "windowed-count":
                 numbers.GroupBy(n => n % 100, "remainder").WindowedBy(Tumbling.Of(TimeSpan.FromMinutes(1))).Count("n").ToTable("counts");
+                break;
+            case "hopping-count":
+                numbers.GroupBy(n => n % 100, "remainder").WindowedBy(Hopping.Of(TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(12))).Count("n").ToTable("counts");
+                break;
+            case "late":
+                Nowhere(numbers.GroupBy(n => n % 100).WindowedBy(Tumbling.Of(TimeSpan.FromMinutes(1))).Late());
                 break;
             default:
                 throw new InvalidOperationException($"There is no operator {Operator}.");

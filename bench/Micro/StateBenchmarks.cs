@@ -9,7 +9,7 @@ public class StateBenchmarks
 {
     private static readonly DateTime Start = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc);
 
-    private readonly TumblingWindows _minutes = Tumbling.Of(TimeSpan.FromMinutes(1)).WithGrace(TimeSpan.FromMinutes(1));
+    private readonly TimeWindows _minutes = Tumbling.Of(TimeSpan.FromMinutes(1)).WithGrace(TimeSpan.FromMinutes(1));
     private readonly DateTime[] _times = [.. Enumerable.Range(0, Clicks.Count).Select(i => Start.AddMilliseconds(i * 173))];
     private AggregateChanges? _target;
     private AggregateChanges? _source;
@@ -31,7 +31,7 @@ public class StateBenchmarks
         var open = 0;
         foreach (var time in _times)
         {
-            open += _minutes.IsClosed(_minutes.StartOf(time), time) ? 0 : 1;
+            open += _minutes.IsClosed(_minutes.LastStartOf(time), time) ? 0 : 1;
         }
 
         return open;

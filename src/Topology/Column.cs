@@ -82,7 +82,7 @@ public sealed record TableSchema(string Name, TableKind Kind, IReadOnlyList<Colu
     public string? ChangelogTopic { get; init; }
 
     /// <summary>The windows whose start is the first key column; <c>null</c> where rows belong to no window.</summary>
-    public TumblingWindows? Windows { get; init; }
+    public TimeWindows? Windows { get; init; }
 
     /// <summary>The primary key's columns.</summary>
     public IEnumerable<Column> KeyColumns => Columns.Where(c => c.Merge == MergeRule.Key);

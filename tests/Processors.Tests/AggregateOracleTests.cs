@@ -20,16 +20,20 @@ public sealed class AggregateOracleTests
             readings.Average(r => r.Quarter));
     }
 
-    private static TumblingWindows Windows(Random random) => Tumbling
-        .Of(TimeSpan.FromSeconds(new[] { 1, 7, 60, 3600 }[random.Next(4)]))
-        .WithGrace(TimeSpan.FromSeconds(new[] { 0, 0, 1, 90, 100_000 }[random.Next(5)]));
+    private static TimeWindows Windows(Random random)
+    {
+        var size = TimeSpan.FromSeconds(new[] { 1, 7, 60, 3600 }[random.Next(4)]);
+        var windows = random.Next(2) == 0 ? Tumbling.Of(size) : Hopping.Of(size, TimeSpan.FromMilliseconds(random.NextInt64((long)size.TotalMilliseconds / 10, (long)size.TotalMilliseconds + 1)));
+        return windows.WithGrace(TimeSpan.FromSeconds(new[] { 0, 0, 1, 90, 100_000 }[random.Next(5)]));
+    }
 
-    private static Topology Topology(TumblingWindows windows)
+    private static Topology Topology(TimeWindows windows)
     {
         var builder = new StreamBuilder();
-        builder.Stream("in", Codecs.Utf8, new ReadingCodec(), r => r.Time).GroupBy(r => r.Group, "grp").WindowedBy(windows)
-            .Count("n").Sum(r => r.Number, "total").Min(r => r.Number, "low").Max(r => r.Number, "high").Average(r => r.Quarter, "mean")
+        var grouped = builder.Stream("in", Codecs.Utf8, new ReadingCodec(), r => r.Time).GroupBy(r => r.Group, "grp").WindowedBy(windows);
+        grouped.Count("n").Sum(r => r.Number, "total").Min(r => r.Number, "low").Max(r => r.Number, "high").Average(r => r.Quarter, "mean")
             .ToTable("totals").ToTopic("changes");
+        grouped.Late().ToTable("late", t => t.Column("number", r => r.Number));
         return builder.Build();
     }
 
@@ -52,26 +56,31 @@ public sealed class AggregateOracleTests
         return readings;
     }
 
-    /// <summary>What must come out: the readings of each partition that are not late, recomputed from scratch.</summary>
-    private static (IReadOnlyList<Total> Totals, long Late) Recompute(IEnumerable<IReadOnlyList<Reading>> partitions, TumblingWindows windows)
+    /// <summary>What must come out, recomputed from scratch: each reading in every window that holds it and is not closed.</summary>
+    /// <returns>The totals; how many readings came too late for some window; partition and offset of those that did for all.</returns>
+    private static (IReadOnlyList<Total> Totals, long Late, IReadOnlyList<(int Partition, long Offset)> Refused) Recompute(
+        List<List<Reading>> partitions, TimeWindows windows)
     {
         var taken = new List<(DateTime Start, Reading Reading)>();
+        var refused = new List<(int Partition, long Offset)>();
         long late = 0;
-        foreach (var readings in partitions)
+        var advance = (long)windows.Advance.TotalMilliseconds;
+        for (var partition = 0; partition < partitions.Count; partition++)
         {
+            var readings = partitions[partition];
             for (var i = 0; i < readings.Count; i++)
             {
                 var time = readings[i].Time!.Value;
                 var streamTime = readings.Take(i + 1).Max(r => r.Time!.Value);
-                var size = (long)windows.Size.TotalMilliseconds;
-                var start = DateTime.UnixEpoch.AddMilliseconds(EngineRun.Milliseconds(time) / size * size);
-                if (streamTime - start < windows.Size + windows.Grace)
+                var last = EngineRun.Milliseconds(time) / advance * advance;
+                var starts = Enumerable.Range(0, (int)(windows.Size / windows.Advance) + 1).Select(back => DateTime.UnixEpoch.AddMilliseconds(last - (back * advance)))
+                    .Where(start => time < start + windows.Size).ToList();
+                var open = starts.Where(start => streamTime - start < windows.Size + windows.Grace).ToList();
+                taken.AddRange(open.Select(start => (start, readings[i])));
+                late += open.Count < starts.Count ? 1 : 0;
+                if (open.Count == 0)
                 {
-                    taken.Add((start, readings[i]));
-                }
-                else
-                {
-                    late++;
+                    refused.Add((partition, i));
                 }
             }
         }
@@ -81,7 +90,8 @@ public sealed class AggregateOracleTests
                 .. taken.GroupBy(t => (t.Start, t.Reading.Group)).OrderBy(g => g.Key.Start).ThenBy(g => g.Key.Group, StringComparer.Ordinal)
                     .Select(g => Total.Of(g.Key.Start, g.Key.Group, [.. g.Select(t => t.Reading)])),
             ],
-            late);
+            late,
+            refused);
     }
 
     [Theory]
@@ -120,6 +130,7 @@ public sealed class AggregateOracleTests
         var actual = tables.Rows("totals").Select(r => new Total((DateTime)r[0]!, (string)r[1]!, (long)r[2]!, (decimal)r[3]!, (long)r[4]!, (long)r[5]!, (double?)r[8]));
         Assert.Equal(expected.Totals, actual);
         Assert.Equal(expected.Late, late);
+        Assert.Equal(expected.Refused, tables.Rows("late").Select(r => ((int)r[1]!, (long)r[2]!)).Order());
         Assert.Empty(tables.DeadLetters);
 
         // The changelog's last value of each key is its total.

@@ -33,6 +33,9 @@ public sealed class BatchLawTests
         readings.GroupBy(r => r.Group, "grp").WindowedBy(Tumbling.Of(TimeSpan.FromMinutes(1)).WithGrace(TimeSpan.FromSeconds(30)))
             .Count().Sum(r => r.Number).Min(r => r.Number).Max(r => r.Number).Average(r => r.Quarter).ToTable("windowed").ToTopic("windowed-changes");
         readings.GroupByKey("client").Count("n").ToTable("by_client");
+        var hops = readings.GroupBy(r => r.Group, "grp").WindowedBy(Hopping.Of(TimeSpan.FromMinutes(2), TimeSpan.FromSeconds(50)).WithGrace(TimeSpan.FromSeconds(10)));
+        hops.Count("n").Max(r => r.Number).ToTable("hopping");
+        hops.Late().To("late");
         merged.GroupBy(r => r.Number % 7, "remainder").WindowedBy(Tumbling.Of(TimeSpan.FromMinutes(5)).WithGrace(TimeSpan.Zero)).Sum(r => r.Quarter).ToTable("quarters");
         return builder.Build();
     }

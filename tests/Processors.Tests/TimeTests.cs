@@ -73,6 +73,38 @@ public sealed class TimeTests
     }
 
     [Fact]
+    public void hopping_windows_close_one_by_one()
+    {
+        var builder = new StreamBuilder();
+        var windows = Hopping.Of(TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1)).WithGrace(TimeSpan.Zero);
+        var grouped = builder.Stream("in", Codecs.Utf8, new ReadingCodec(), r => r.Time).GroupBy(r => r.Group, "grp").WindowedBy(windows);
+        grouped.Count("n").ToTable("counts");
+        grouped.Late().To("late");
+        using var run = new EngineRun(builder.Build());
+        run.Process(One(0, 0), One(1, 60, number: 1), One(2, 59, number: 2), One(3, 120, number: 3), One(4, 59, number: 4));
+        run.Commit();
+        Assert.Equal(
+            ["2026-01-01T11:59:00 g 1", "2026-01-01T12:00:00 g 3", "2026-01-01T12:01:00 g 2", "2026-01-01T12:02:00 g 1"],
+            run.Rows("counts"));
+
+        // The third reading came too late for one of its windows, the fifth for both.
+        Assert.Equal(2, run.Late);
+        Assert.Equal([$"late k={Reading.Text("g", 4, Noon.AddSeconds(59))}"], run.Sent);
+    }
+
+    [Fact]
+    public void late_records_are_passed_on_as_they_came_and_no_others()
+    {
+        var builder = new StreamBuilder();
+        var grouped = builder.Stream("in", Codecs.Utf8, new ReadingCodec(), r => r.Time).GroupBy(r => r.Group).WindowedBy(Tumbling.Of(TimeSpan.FromMinutes(1)).WithGrace(TimeSpan.FromSeconds(30)));
+        grouped.Late().To("late");
+        using var run = new EngineRun(builder.Build());
+        run.Process(At(89, 59, 0, 90, 59.999, 60));
+        run.Commit();
+        Assert.Equal([$"late k={Reading.Text("g", 0, Noon.AddSeconds(59.999))}"], run.Sent);
+    }
+
+    [Fact]
     public void a_late_record_counts_once_however_often_its_batch_runs_and_however_many_windows_refuse_it()
     {
         var builder = new StreamBuilder();

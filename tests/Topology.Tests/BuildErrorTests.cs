@@ -220,6 +220,33 @@ public sealed class BuildErrorTests
             ],
             OfClicks(s => s.GroupBy(c => c.Path).WindowedBy(Tumbling.Of(TimeSpan.Zero).WithGrace(TimeSpan.FromSeconds(-1))).Count().ToTable("t")));
 
+    public static TheoryData<int, int, string> Advances => new()
+    {
+        { 60_000, 0, "windows of 00:01:00 advance by 00:00:00; it must be at least one millisecond, and at most the size, or records would fall between windows" },
+        { 60_000, 60_001, "windows of 00:01:00 advance by 00:01:00.0010000; it must be at least one millisecond, and at most the size, or records would fall between windows" },
+        { 60_000, 10, "windows of 00:01:00 advance by 00:00:00.0100000: a record would belong to 6000 of them, and at most 1440 are allowed; make the advance longer" },
+        { 1_441, 1, "windows of 00:00:01.4410000 advance by 00:00:00.0010000: a record would belong to 1441 of them, and at most 1440 are allowed; make the advance longer" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Advances))]
+    public void an_advance_that_is_none_leaves_gaps_or_makes_too_many_windows(int size, int advance, string problem) =>
+        Assert.Equal(
+            [$"AGGREGATE-0000000001: {problem}"],
+            OfClicks(s => s.GroupBy(c => c.Path).WindowedBy(Hopping.Of(TimeSpan.FromMilliseconds(size), TimeSpan.FromMilliseconds(advance))).Count().ToTable("t")));
+
+    [Fact]
+    public void windows_of_a_day_may_advance_by_the_minute()
+    {
+        var builder = new StreamBuilder();
+        Clicks(builder).GroupBy(c => c.Path).WindowedBy(Hopping.Of(TimeSpan.FromDays(1), TimeSpan.FromMinutes(1))).Count().ToTable("t");
+        Assert.Equal(["t"], builder.Build().Nodes.Select(n => n.Table?.Name).OfType<string>());
+    }
+
+    [Fact]
+    public void late_records_without_windows() =>
+        Assert.Equal(["LATE-0000000001: nothing is late without windows; put .WindowedBy(...) before .Late()"], OfClicks(s => s.GroupBy(c => c.Path).Late().To("late")));
+
     [Fact]
     public void a_missing_codec()
     {

@@ -34,7 +34,7 @@ internal static class TableComparer
         }
 
         var (before, now) = (applied.Windows, declared.Windows);
-        if (before?.Kind != now?.Kind || before?.Size != now?.Size)
+        if ((before?.Kind, before?.Size, before?.Advance) != (now?.Kind, now?.Size, now?.Advance))
         {
             yield return Incompatible(declared, "windows", Text(before), Text(now), "rows of both would stand side by side, and nothing tells them apart");
         }
@@ -163,5 +163,10 @@ internal static class TableComparer
         _ => "an aggregate",
     };
 
-    private static string Text(WindowsDocument? windows) => windows is null ? "none" : $"{windows.Kind}, {windows.Size} long";
+    private static string Text(WindowsDocument? windows) => windows switch
+    {
+        null => "none",
+        { Advance: { } advance } => $"{windows.Kind}, {windows.Size} long, one every {advance}",
+        _ => $"{windows.Kind}, {windows.Size} long",
+    };
 }

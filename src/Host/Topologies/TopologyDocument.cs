@@ -57,7 +57,7 @@ internal sealed record TableDocument(
     public IEnumerable<ColumnDocument> Key => Columns.Where(c => c.Merge == MergeRule.Key);
 
     /// <summary>What an aggregate groups by: the key without the window.</summary>
-    public IEnumerable<ColumnDocument> Grouping => Key.Where(c => c.Name != TumblingWindows.StartColumn);
+    public IEnumerable<ColumnDocument> Grouping => Key.Where(c => c.Name != TimeWindows.StartColumn);
 
     public static TableDocument Of(TableSchema table, IEnumerable<string> sources, string application) => new(
         table.Schema ?? application,
@@ -66,7 +66,7 @@ internal sealed record TableDocument(
         [.. table.Columns.Select(ColumnDocument.Of)],
         [.. sources])
     {
-        Windows = table.Windows is { } windows ? new WindowsDocument(WindowsDocument.Tumbling, windows.Size, windows.Grace) : null,
+        Windows = table.Windows is { } windows ? WindowsDocument.Of(windows) : null,
         ChangelogTopic = table.ChangelogTopic,
     };
 }
@@ -92,7 +92,12 @@ internal sealed record ColumnDocument(string Name, string Type, bool Nullable, M
 /// <summary>An aggregate's windows.</summary>
 internal sealed record WindowsDocument(string Kind, TimeSpan Size, TimeSpan Grace)
 {
-    public const string Tumbling = "tumbling";
+    /// <summary>From one window's start to the next one's, where that is not the size.</summary>
+    public TimeSpan? Advance { get; init; }
+
+    public static WindowsDocument Of(TimeWindows windows) => windows.Advance == windows.Size
+        ? new WindowsDocument("tumbling", windows.Size, windows.Grace)
+        : new WindowsDocument("hopping", windows.Size, windows.Grace) { Advance = windows.Advance };
 }
 
 /// <summary>A topic that gets records forwarded.</summary>

@@ -33,7 +33,7 @@ internal sealed class AggregateNode<TKey, TValue, TGroup>(GroupedStream<TKey, TV
     ];
 
     private IEnumerable<Column> WindowColumns =>
-        grouped.Windows is null ? [] : [new Column(TumblingWindows.StartColumn, ColumnType.Timestamp, Merge: MergeRule.Key)];
+        grouped.Windows is null ? [] : [new Column(TimeWindows.StartColumn, ColumnType.Timestamp, Merge: MergeRule.Key)];
 
     public AggregateChanges CreateChanges() =>
         new DeltaMap<TGroup, TValue>(new AggregateShape<TGroup, TValue>(Table!, grouped.Windows is not null, _key, Columns));
@@ -45,7 +45,7 @@ internal sealed class AggregateNode<TKey, TValue, TGroup>(GroupedStream<TKey, TV
         AggregateNode<TKey, TValue, TGroup> node, GroupedStream<TKey, TValue, TGroup> grouped, Batch<TKey, TValue> input, BatchContext context, int slot)
         : RecordStep<TKey, TValue>(node.Name, input, context)
     {
-        private readonly TumblingWindows? _windows = grouped.Windows;
+        private readonly TimeWindows? _windows = grouped.Windows;
         private readonly RecordFunc<TKey, TValue, TGroup> _selector = grouped.Selector;
 
         private DeltaMap<TGroup, TValue> Deltas => (DeltaMap<TGroup, TValue>)Context.Changes.Aggregates[slot];
@@ -56,18 +56,37 @@ internal sealed class AggregateNode<TKey, TValue, TGroup>(GroupedStream<TKey, TV
 
         protected override void Process(in Record<TKey, TValue> record)
         {
-            DateTime start = default;
-            if (_windows is not null)
+            if (_windows is null)
             {
-                start = _windows.StartOf(record.Time);
-                if (_windows.IsClosed(start, Context.StreamTimeAt(record.Index)))
-                {
-                    Context.MarkLate(record.Index);
-                    return;
-                }
+                Deltas.Add(new WindowedKey<TGroup>(default, _selector(in record)), record.Value);
+                return;
             }
 
-            Deltas.Add(new WindowedKey<TGroup>(start, _selector(in record)), record.Value);
+            var streamTime = Context.StreamTimeAt(record.Index);
+            var start = _windows.LastStartOf(record.Time);
+            if (!IsOpen(start, streamTime, record.Index))
+            {
+                return;
+            }
+
+            var group = _selector(in record);
+            do
+            {
+                Deltas.Add(new WindowedKey<TGroup>(start, group), record.Value);
+            }
+            while (_windows.TryPrevious(record.Time, ref start) && IsOpen(start, streamTime, record.Index));
+        }
+
+        /// <summary>When it is not, the windows before it are not either.</summary>
+        private bool IsOpen(DateTime start, DateTime streamTime, int record)
+        {
+            if (!_windows!.IsClosed(start, streamTime))
+            {
+                return true;
+            }
+
+            Context.MarkLate(record);
+            return false;
         }
     }
 }

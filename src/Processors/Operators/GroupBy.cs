@@ -30,10 +30,10 @@ public static class GroupByOperator
 
     /// <summary>
     /// Aggregates per window of event time. A window takes records until the stream time of their source partition passes
-    /// its end plus grace; later ones are counted as late and change nothing.
+    /// its end plus grace; later ones are counted as late and change nothing (<see cref="LateOperator"/> passes them on).
     /// </summary>
     /// <example><code>grouped.WindowedBy(Tumbling.Of(TimeSpan.FromMinutes(1)).WithGrace(TimeSpan.FromMinutes(1)))</code></example>
-    public static GroupedStream<TKey, TValue, TGroup> WindowedBy<TKey, TValue, TGroup>(this GroupedStream<TKey, TValue, TGroup> grouped, TumblingWindows windows)
+    public static GroupedStream<TKey, TValue, TGroup> WindowedBy<TKey, TValue, TGroup>(this GroupedStream<TKey, TValue, TGroup> grouped, TimeWindows windows)
     {
         ArgumentNullException.ThrowIfNull(grouped);
         ArgumentNullException.ThrowIfNull(windows);

@@ -27,7 +27,7 @@ public sealed class TopologyChangeTests(TestPostgres postgres)
     /// <summary>Counts per path and minute, into the table and the topic <c>counts</c>; each argument changes one thing.</summary>
     private static Topology Counts(
         Func<GroupedStream<string, Click, ByPathAndStatus>, Aggregation<string, Click, ByPathAndStatus>>? aggregate = null,
-        TumblingWindows? windows = null, string source = "clickstream", string table = "counts", string? changelog = "counts", string? forward = null)
+        TimeWindows? windows = null, string source = "clickstream", string table = "counts", string? changelog = "counts", string? forward = null)
     {
         var builder = new StreamBuilder();
         var clicks = builder.Stream(source, Codecs.Utf8, Codecs.Json<Click>());
@@ -57,7 +57,9 @@ public sealed class TopologyChangeTests(TestPostgres postgres)
         return builder.Build();
     }
 
-    private static TumblingWindows Minutes(int size, int grace = 1) => Tumbling.Of(TimeSpan.FromMinutes(size)).WithGrace(TimeSpan.FromMinutes(grace));
+    private static TimeWindows Hops(int size, int seconds) => Hopping.Of(TimeSpan.FromMinutes(size), TimeSpan.FromSeconds(seconds)).WithGrace(TimeSpan.FromMinutes(1));
+
+    private static TimeWindows Minutes(int size, int grace = 1) => Tumbling.Of(TimeSpan.FromMinutes(size)).WithGrace(TimeSpan.FromMinutes(grace));
 
     private static void Named(ResultTable table, string? changelog)
     {
@@ -152,6 +154,10 @@ public sealed class TopologyChangeTests(TestPostgres postgres)
             """grouped by: applied ("path" text, "status" integer), declared ("status" integer, "path" text): the order is that of the members of keys in topic counts, where each row would get a second key"""
         },
         {
+            "hopping windows", () => Counts(windows: Hops(1, seconds: 20)),
+            "windows: applied tumbling, 00:01:00 long, declared hopping, 00:01:00 long, one every 00:00:20: rows of both would stand side by side, and nothing tells them apart"
+        },
+        {
             "another kind", () => Rows(t => t.Key("path", c => c.Path).Column("n", c => c.Status)),
             "applied as an aggregate, declared as a table with the last row of each key: its rows would be taken for what they are not"
         },
@@ -164,6 +170,17 @@ public sealed class TopologyChangeTests(TestPostgres postgres)
         await using var harness = await StoreHarness.StartAsync(postgres, Counts());
         var refused = await RefusedAsync(harness, declared());
         Assert.True(text == Assert.Single(refused.Difference.Changes, c => !c.IsCompatible).Text, $"{change}: {refused.Message}");
+    }
+
+    [Fact]
+    public async Task hopping_windows_keep_their_advance()
+    {
+        await using var harness = await StoreHarness.StartAsync(postgres, Counts(windows: Hops(1, seconds: 20)));
+        var refused = await RefusedAsync(harness, Counts(windows: Hops(1, seconds: 30)));
+        Assert.StartsWith(
+            "windows: applied hopping, 00:01:00 long, one every 00:00:20, declared hopping, 00:01:00 long, one every 00:00:30: ",
+            Assert.Single(refused.Difference.Changes).Text,
+            StringComparison.Ordinal);
     }
 
     [Fact]

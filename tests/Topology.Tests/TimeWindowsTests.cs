@@ -2,8 +2,23 @@ using System.Globalization;
 
 namespace Streams.Tests;
 
-public sealed class TumblingWindowsTests
+public sealed class TimeWindowsTests
 {
+    private static TimeSpan Seconds(int seconds) => TimeSpan.FromSeconds(seconds);
+
+    /// <summary>The windows that a time falls into, latest first.</summary>
+    private static List<DateTime> Starts(TimeWindows windows, DateTime time)
+    {
+        var start = windows.LastStartOf(time);
+        var starts = new List<DateTime> { start };
+        while (windows.TryPrevious(time, ref start))
+        {
+            starts.Add(start);
+        }
+
+        return starts;
+    }
+
     private static DateTime Utc(string text) => DateTime.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal);
 
     [Theory]
@@ -21,15 +36,15 @@ public sealed class TumblingWindowsTests
     [InlineData("2026-01-08T00:00:00Z", 604_800, "2026-01-08T00:00:00Z")]
     [InlineData("0001-01-02T00:00:00Z", 3_600, "0001-01-02T00:00:00Z")]
     [InlineData("9999-12-31T23:59:59.9999999Z", 3_600, "9999-12-31T23:00:00Z")]
-    public void windows_start_at_multiples_of_their_size_since_1970(string time, int seconds, string start)
+    public void tumbling_windows_start_at_multiples_of_their_size_since_1970(string time, int seconds, string start)
     {
-        var actual = Tumbling.Of(TimeSpan.FromSeconds(seconds)).StartOf(Utc(time));
+        var actual = Tumbling.Of(TimeSpan.FromSeconds(seconds)).LastStartOf(Utc(time));
         Assert.Equal(Utc(start), actual);
         Assert.Equal(DateTimeKind.Utc, actual.Kind);
     }
 
     [Fact]
-    public void every_time_is_in_exactly_its_own_window()
+    public void every_time_is_in_exactly_its_own_tumbling_window()
     {
         const int Seed = 7;
         var random = new Random(Seed);
@@ -37,10 +52,49 @@ public sealed class TumblingWindowsTests
         {
             var windows = Tumbling.Of(TimeSpan.FromMilliseconds(random.NextInt64(1, 100_000_000)));
             var time = new DateTime(random.NextInt64(DateTime.UnixEpoch.AddYears(-1_000).Ticks, DateTime.UnixEpoch.AddYears(1_000).Ticks), DateTimeKind.Utc);
-            var start = windows.StartOf(time);
+            var start = windows.LastStartOf(time);
             Assert.True(start <= time && time < start + windows.Size, $"seed {Seed}: {time:O} is not in the window of {windows.Size} from {start:O}");
-            Assert.Equal(start, windows.StartOf(start));
+            Assert.Equal([start], Starts(windows, time));
+            Assert.Equal(start, windows.LastStartOf(start));
             Assert.Equal(0, (start - DateTime.UnixEpoch).Ticks % windows.Size.Ticks);
+        }
+    }
+
+    [Theory]
+    [InlineData(60, 20, 100, "100 80 60")]
+    [InlineData(60, 20, 119, "100 80 60")]
+    [InlineData(60, 20, 120, "120 100 80")]
+    [InlineData(50, 20, 100, "100 80 60")]
+    [InlineData(50, 20, 110, "100 80")]
+    [InlineData(21, 20, 100, "100 80")]
+    [InlineData(21, 20, 101, "100")]
+    [InlineData(20, 20, 119, "100")]
+    [InlineData(60, 20, 30, "20 0")]
+    [InlineData(60, 20, 0, "0")]
+    public void a_time_falls_into_each_hopping_window_that_holds_it_and_none_starts_before_1970(int size, int advance, int time, string starts) =>
+        Assert.Equal(starts, string.Join(' ', Starts(Hopping.Of(Seconds(size), Seconds(advance)), DateTime.UnixEpoch + Seconds(time)).Select(s => (s - DateTime.UnixEpoch).TotalSeconds)));
+
+    [Fact]
+    public void hopping_windows_are_those_that_a_search_through_all_finds()
+    {
+        const int Seed = 11;
+        var random = new Random(Seed);
+        for (var i = 0; i < 2_000; i++)
+        {
+            var advance = random.NextInt64(1, 1_000);
+            var size = random.NextInt64(advance, 20 * advance);
+            var time = random.NextInt64(0, 30_000);
+            var windows = Hopping.Of(TimeSpan.FromMilliseconds(size), TimeSpan.FromMilliseconds(advance));
+            var expected = new List<DateTime>();
+            for (long start = 0; start <= time; start += advance)
+            {
+                if (time < start + size)
+                {
+                    expected.Insert(0, DateTime.UnixEpoch.AddMilliseconds(start));
+                }
+            }
+
+            Assert.True(expected.SequenceEqual(Starts(windows, DateTime.UnixEpoch.AddMilliseconds(time))), $"seed {Seed}: {time} ms in windows of {size} ms every {advance} ms");
         }
     }
 
@@ -61,6 +115,8 @@ public sealed class TumblingWindowsTests
         Assert.False(Tumbling.Of(TimeSpan.FromMinutes(1)).WithGrace(TimeSpan.MaxValue).IsClosed(DateTime.MinValue, DateTime.MaxValue));
         Assert.False(Tumbling.Of(TimeSpan.MaxValue).WithGrace(TimeSpan.MaxValue).IsClosed(DateTime.MinValue, DateTime.MaxValue));
         Assert.False(Tumbling.Of(TimeSpan.FromMinutes(1)).WithGrace(TimeSpan.Zero).IsClosed(DateTime.MaxValue, DateTime.MinValue));
+        Assert.Equal([DateTime.UnixEpoch], Starts(Tumbling.Of(TimeSpan.MaxValue), DateTime.MaxValue));
+        Assert.Equal([DateTime.UnixEpoch], Starts(Hopping.Of(TimeSpan.MaxValue, TimeSpan.MaxValue / 2), DateTime.MaxValue));
     }
 
     [Fact]
@@ -70,5 +126,8 @@ public sealed class TumblingWindowsTests
         var other = windows.WithGrace(TimeSpan.Zero);
         Assert.Equal((TimeSpan.FromMinutes(5), TimeSpan.FromHours(24)), (windows.Size, windows.Grace));
         Assert.Equal((TimeSpan.FromMinutes(5), TimeSpan.Zero), (other.Size, other.Grace));
+        var hopping = Hopping.Of(TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(1));
+        Assert.Equal((TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(1), TimeSpan.FromHours(24)), (hopping.Size, hopping.Advance, hopping.Grace));
+        Assert.Equal((TimeSpan.FromMinutes(1), TimeSpan.Zero), (hopping.WithGrace(TimeSpan.Zero).Advance, hopping.WithGrace(TimeSpan.Zero).Grace));
     }
 }
