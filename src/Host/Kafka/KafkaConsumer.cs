@@ -25,13 +25,14 @@ internal sealed unsafe class KafkaConsumer : IDisposable
     private readonly IConsumer<Ignore, Ignore> _consumer;
     private readonly SafeHandle _client;
     private readonly Ownership _ownership;
+    private readonly string _group;
+    private readonly ILogger _logger;
     private readonly BatchSplitter _splitter;
     private readonly HashSet<TopicPartition> _paused = [];
     private readonly Lock _queueGate = new();
     private readonly int _maxPollRecords;
     private NativeMessage** _messages;
     private nint _queue;
-    private long _failedCommits;
     private int _splitVersion;
 
     /// <param name="settings">Where Kafka is, and its properties.</param>
@@ -50,13 +51,14 @@ internal sealed unsafe class KafkaConsumer : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxPollRecords, 2);
         LibRdKafka.EnsureLoaded();
+        (_group, _logger) = (group.GroupId, logger);
         var ownership = new Ownership(listener);
         _ownership = ownership;
         _consumer = new ConsumerBuilder<Ignore, Ignore>(settings.Consumer(group))
             .SetPartitionsAssignedHandler((_, partitions) => ownership.Assigned(partitions))
             .SetPartitionsRevokedHandler((_, partitions) => Taken(partitions, ownership.Revoked))
             .SetPartitionsLostHandler((_, partitions) => Taken(partitions, ownership.Lost))
-            .SetOffsetsCommittedHandler((_, committed) => Committed(committed, group.GroupId, logger))
+            .SetOffsetsCommittedHandler((_, committed) => Committed(committed))
             .SetErrorHandler((_, error) => onFailure(KafkaFailure.Of(error.Code, error.Reason, fatal: error.IsFatal)))
             .SetLogHandler((_, line) => logger.Library(line))
             .Build();
@@ -83,9 +85,6 @@ internal sealed unsafe class KafkaConsumer : IDisposable
             onFailure(failure);
         });
     }
-
-    /// <summary>How many offset commits to the group have failed.</summary>
-    public long FailedCommits => Interlocked.Read(ref _failedCommits);
 
     /// <summary>The partitions that this consumer owns.</summary>
     public IReadOnlyCollection<TopicPartition> Assignment => _ownership.Partitions;
@@ -208,14 +207,6 @@ internal sealed unsafe class KafkaConsumer : IDisposable
         Reread();
     }
 
-    /// <summary>The offset after the last record polled, <c>null</c> before the first one.</summary>
-    public long? Position(TopicPartition partition)
-    {
-        using var list = NativePartitionList.Of([partition]);
-        Check("Asking for positions", NativeMethods.rd_kafka_position(_client, list.Pointer), list);
-        return list.Read("Asking for positions")[0].Offset?.Offset;
-    }
-
     /// <summary>
     /// The offsets that the group has committed, <c>null</c> where none. Waits while a transaction that has sent offsets is
     /// still open.
@@ -230,8 +221,8 @@ internal sealed unsafe class KafkaConsumer : IDisposable
     }
 
     /// <summary>
-    /// Commits offsets to the group and does not wait: for tools that watch the group. Failures only count, in
-    /// <see cref="FailedCommits"/>.
+    /// Commits offsets to the group and does not wait: for tools that watch the group. Failures are only logged; the next commit
+    /// brings later offsets.
     /// </summary>
     public void CommitOffsets(IReadOnlyCollection<PartitionOffset> offsets)
     {
@@ -241,10 +232,7 @@ internal sealed unsafe class KafkaConsumer : IDisposable
         }
 
         using var list = NativePartitionList.Of(_client, offsets);
-        if (NativeMethods.rd_kafka_commit(_client, list.Pointer, async: 1) != ErrorCode.NoError)
-        {
-            Interlocked.Increment(ref _failedCommits);
-        }
+        LogFailure(new Error(NativeMethods.rd_kafka_commit(_client, list.Pointer, async: 1)));
     }
 
     /// <summary>The present membership, for a transaction's offsets. The caller disposes it.</summary>
@@ -355,13 +343,14 @@ internal sealed unsafe class KafkaConsumer : IDisposable
         }
     }
 
-    private void Committed(CommittedOffsets committed, string group, ILogger logger)
+    private void Committed(CommittedOffsets committed) =>
+        LogFailure(committed.Error.IsError ? committed.Error : committed.Offsets.FirstOrDefault(o => o.Error.IsError)?.Error);
+
+    private void LogFailure(Error? error)
     {
-        var error = committed.Error.IsError ? committed.Error : committed.Offsets.FirstOrDefault(o => o.Error.IsError)?.Error;
         if (error is { IsError: true } && error.Code != ErrorCode.Local_NoOffset)
         {
-            Interlocked.Increment(ref _failedCommits);
-            logger.GroupCommitFailed(group, error.Reason);
+            _logger.GroupCommitFailed(_group, error.Reason);
         }
     }
 }

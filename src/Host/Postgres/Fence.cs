@@ -96,6 +96,12 @@ internal static class Fence
         return tasks.All(t => rows[t.Changes.Partition].NextOffset == t.Changes.NextOffset);
     }
 
+    /// <summary>
+    /// Whether the offsets alone tell that a transaction took place. Where none moved, all it did was to replay dead letters, and
+    /// whether these requests are still open tells it.
+    /// </summary>
+    public static bool OffsetsTell(IReadOnlyList<TaskCommit> tasks) => tasks.Any(t => t.Changes.NextOffset != t.ReadFrom);
+
     public static TopicPartition PartitionOf(NpgsqlDataReader reader) => new(reader.GetString(0), reader.GetInt32(1));
 
     private static bool IsOurs(TaskCommit task, long epoch, long? nextOffset) =>

@@ -154,7 +154,7 @@ internal sealed class PostgresStateStore : IStateStore
         await reader.NextResultAsync(cancellation);
         var isCommitted = await Fence.JudgeAsync(reader, sorted, cancellation);
         await reader.DisposeAsync();
-        return isCommitted && (sorted.Exists(t => t.Changes.NextOffset != t.ReadFrom) || !await AnyReplayIsOpenAsync(connection, transaction, sorted, cancellation));
+        return isCommitted && (Fence.OffsetsTell(sorted) || !await AnyReplayIsOpenAsync(connection, transaction, sorted, cancellation));
     }
 
     public async Task<IReadOnlyList<ReplayRecord>> FindReplaysAsync(
@@ -169,7 +169,7 @@ internal sealed class PostgresStateStore : IStateStore
 
     public ValueTask DisposeAsync() => _dataSource.DisposeAsync();
 
-    /// <summary>What tells whether a cycle took place that moved no offset, since all it did was to replay.</summary>
+    /// <summary>What tells where offsets do not.</summary>
     private async Task<bool> AnyReplayIsOpenAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, List<TaskCommit> tasks, CancellationToken cancellation)
     {

@@ -31,7 +31,8 @@ internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeP
     private readonly RowJson _json = new();
 
     /// <summary>Tries to commit. When it throws, the same may be tried again with the same progress.</summary>
-    public async Task RunAsync(IReadOnlyList<TaskCommit> tasks, CycleProgress progress, CancellationToken cancellation)
+    /// <returns>How long the locks of rows that nodes share were held; <c>null</c> if there were none.</returns>
+    public async Task<TimeSpan?> RunAsync(IReadOnlyList<TaskCommit> tasks, CycleProgress progress, CancellationToken cancellation)
     {
         LogPosition[] inputs = [.. tasks.Select(t => t.Position)];
         if (progress.IsLogUnsure)
@@ -64,7 +65,7 @@ internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeP
             await writer.CompleteAsync(inputs, cancellation);
             progress.IsLogDone = writer.IsTransactional;
             await transaction.CommitAsync(cancellation);
-            progress.HeldLocks = locking is { } since ? time.GetElapsedTime(since) : null;
+            return locking is { } since ? time.GetElapsedTime(since) : null;
         }
         catch (LogOutcomeUnknownException)
         {
@@ -142,7 +143,4 @@ internal sealed class CycleProgress
 
     /// <summary>The log did not say.</summary>
     public bool IsLogUnsure { get; set; }
-
-    /// <summary>How long the locks of rows that nodes share were held; <c>null</c> if there were none.</summary>
-    public TimeSpan? HeldLocks { get; set; }
 }

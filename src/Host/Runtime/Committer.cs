@@ -150,10 +150,9 @@ internal sealed class Committer(
                 if (!isUnknown || !await store.IsCommittedAsync(commits, stopping))
                 {
                     isUnknown = false;
-                    await cycle.RunAsync(commits, progress, stopping);
+                    metrics.HeldLocks(await cycle.RunAsync(commits, progress, stopping));
                 }
 
-                metrics.HeldLocks(progress.HeldLocks);
                 Succeeded(parts, surroundings.Time.GetElapsedTime(started));
                 return;
             }

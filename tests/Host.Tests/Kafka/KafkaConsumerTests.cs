@@ -110,7 +110,6 @@ public sealed class KafkaConsumerTests(TestKafka kafka)
         await Writer.WriteAsync(kafka, other, Numbers(100));
         reader.PollUntil(() => reader.Records.Count(r => r.Partition == other) == 100, "the other partition");
         Assert.Equal(before, reader.Records.Count(r => r.Partition == paused));
-        Assert.Equal(before, reader.Consumer.Position(paused));
 
         reader.Consumer.Resume([paused]);
         reader.PollUntil(() => reader.Records.Count >= 20_100, "all records");
@@ -163,7 +162,6 @@ public sealed class KafkaConsumerTests(TestKafka kafka)
         using var reader = Read(partition.Topic).StartAt(partition, 97);
         reader.ReadCount(3);
         Assert.Equal(["97", "98", "99"], reader.Records.Select(r => r.Text));
-        Assert.Equal(100, reader.Consumer.Position(partition));
         Assert.Equal((0, 100), reader.Consumer.WatermarkOffsets(partition));
     }
 
@@ -245,7 +243,6 @@ public sealed class KafkaConsumerTests(TestKafka kafka)
         reader.Consumer.CommitOffsets([new(first, 42, "closed until 12:00")]);
         reader.PollUntil(() => reader.Consumer.Committed([first], Reader.Patience)[0].Offset is not null, "the commit");
         Assert.Equal(new PartitionOffset(first, 42, "closed until 12:00"), reader.Consumer.Committed([first], Reader.Patience)[0].Offset);
-        Assert.Equal(0, reader.Consumer.FailedCommits);
     }
 
     [Fact]

@@ -155,9 +155,6 @@ internal static unsafe partial class NativeMethods
     public static partial ErrorCode rd_kafka_resume_partitions(SafeHandle rk, NativePartitions* partitions);
 
     [LibraryImport(Library)]
-    public static partial ErrorCode rd_kafka_position(SafeHandle rk, NativePartitions* partitions);
-
-    [LibraryImport(Library)]
     public static partial ErrorCode rd_kafka_committed(SafeHandle rk, NativePartitions* partitions, int timeoutMs);
 
     [LibraryImport(Library)]
