@@ -12,10 +12,14 @@ public sealed class MutationTests
     public void without_the_fence_a_stale_node_is_noticed() => Notices(() => Mutations.NoFence, "");
 
     [Fact]
-    public void without_the_mute_records_that_are_sent_twice_are_noticed() => Notices(() => Mutations.NoMute, "The forwarded records: missing nothing; too much ");
+    public void without_the_mute_records_that_are_sent_twice_are_noticed() => Notices(() => Mutations.NoMute, "The records forwarded to errors: missing nothing; too much ");
 
     [Fact]
-    public void a_store_that_commits_before_the_log_is_noticed() => Notices(Mutations.StoreFirst, "The forwarded records: missing visits-");
+    public void without_the_mute_of_replays_what_they_forward_twice_is_noticed() =>
+        Notices(() => Mutations.NoReplayMute, "The records forwarded to errors: missing nothing; too much ");
+
+    [Fact]
+    public void a_store_that_commits_before_the_log_is_noticed() => Notices(Mutations.StoreFirst, "The records forwarded to errors: missing visits-");
 
     [Fact]
     public void an_unknown_commit_taken_for_done_is_noticed() => Notices(() => Mutations.UnknownIs(committed: true), "");

@@ -7,7 +7,7 @@ namespace Simulation.Tests;
 
 /// <summary>
 /// <c>simulate [--seeds N [--from SEED]]</c> runs many seeds, <c>simulate --seed SEED</c> one, with all its events;
-/// <c>--without fence|mute|order|read-back|read-back-failed</c> leaves something out, to see that it is noticed. Everything else is for xunit's runner.
+/// <c>--without fence|mute|replay-mute|order|read-back|read-back-failed</c> leaves something out, to see that it is noticed. Everything else is for xunit's runner.
 /// </summary>
 internal static class Program
 {
@@ -42,6 +42,7 @@ internal static class Program
         null => () => Wiring.Right,
         "fence" => () => Mutations.NoFence,
         "mute" => () => Mutations.NoMute,
+        "replay-mute" => () => Mutations.NoReplayMute,
         "order" => Mutations.StoreFirst,
         "read-back" => () => Mutations.UnknownIs(committed: true),
         "read-back-failed" => () => Mutations.UnknownIs(committed: false),
@@ -51,7 +52,7 @@ internal static class Program
     private static async Task<int> UsageAsync()
     {
         await Console.Error.WriteLineAsync(
-            "usage: ./dev simulate [--seeds N [--from SEED] | --seed SEED] [--without fence|mute|order|read-back|read-back-failed]");
+            "usage: ./dev simulate [--seeds N [--from SEED] | --seed SEED] [--without fence|mute|replay-mute|order|read-back|read-back-failed]");
         return 2;
     }
 

@@ -20,6 +20,7 @@ internal sealed class Membership(
     private int _generation = -1;
     private bool _isClosed;
     private TaskCompletionSource _change = NewSignal();
+    private bool _isJoining;
     private bool _mustJoin;
     private bool _isLost;
 
@@ -107,8 +108,7 @@ internal sealed class Membership(
 
         try
         {
-            var (member, owned) = (_memberId, _positions.Keys.ToList());
-            var assignment = await network.CallAsync(process, cluster.Process, $"join as {member ?? "a new member"}", () => cluster.Group.JoinAsync(member, instanceId, owned));
+            var assignment = await AskForAssignmentAsync();
             (_memberId, _generation) = (assignment.MemberId, assignment.Generation);
             process.Trace($"is {_memberId} in generation {_generation} with {string.Join(", ", assignment.Partitions)}");
             await OnPollingThreadAsync(() => Assign(assignment.Partitions));
@@ -124,6 +124,20 @@ internal sealed class Membership(
             Refused(e.Failure);
             await LoseIfLostAsync();
             return false;
+        }
+    }
+
+    private async Task<Assignment> AskForAssignmentAsync()
+    {
+        var (member, owned) = (_memberId, _positions.Keys.ToList());
+        _isJoining = true;
+        try
+        {
+            return await network.CallAsync(process, cluster.Process, $"join as {member ?? "a new member"}", () => cluster.Group.JoinAsync(member, instanceId, owned));
+        }
+        finally
+        {
+            _isJoining = false;
         }
     }
 
@@ -176,7 +190,7 @@ internal sealed class Membership(
         while (!_isClosed)
         {
             await Task.Delay(cluster.Group.Settings.HeartbeatInterval, process.Time);
-            if (_generation < 0 || _isClosed)
+            if (_generation < 0 || _isClosed || _isJoining)
             {
                 continue;
             }
@@ -192,7 +206,7 @@ internal sealed class Membership(
             try
             {
                 var mustJoin = await network.CallAsync(process, cluster.Process, "heartbeat", () => Task.FromResult(cluster.Group.Heartbeat(place)));
-                if (mustJoin && place == Place)
+                if (mustJoin && place == Place && !_isJoining)
                 {
                     _mustJoin = true;
                     _change.TrySetResult();
@@ -202,7 +216,7 @@ internal sealed class Membership(
             {
                 // The next one may come through.
             }
-            catch (KafkaFailureException e) when (place == Place)
+            catch (KafkaFailureException e) when (place == Place && !_isJoining)
             {
                 Refused(e.Failure);
             }

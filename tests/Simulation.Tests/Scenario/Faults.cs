@@ -79,9 +79,7 @@ internal sealed class Faults(World world)
 
     private void Kill(Node node)
     {
-        _simulator.Trace.Add("fault", $"{node.Process.Name} is killed");
-        world.Forget(node);
-        world.StartAgain(node.Name, _simulator.Some(TimeSpan.FromSeconds(8)));
+        world.Kill(node);
         if (_simulator.Chance(0.4))
         {
             KillSuccessor();

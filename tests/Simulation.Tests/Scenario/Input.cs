@@ -42,12 +42,13 @@ internal sealed class VisitCodec : ICodec<Visit>
 
 /// <summary>
 /// The topology that is simulated, with all that a cycle can hold: forwarded records, rows that are appended, windowed counts
-/// with a changelog, and totals that all nodes add to.
+/// with a changelog, late records, and totals that all nodes add to.
 /// </summary>
 internal static class SimulatedTopology
 {
     public const string Visits = "visits";
     public const string Errors = "errors";
+    public const string LateErrors = "late-errors";
     public const string ErrorRows = "error_rows";
     public const string ErrorCounts = "error_counts";
     public const string ErrorCountsTopic = "error-counts";
@@ -64,11 +65,9 @@ internal static class SimulatedTopology
         var errors = visits.Filter(visit => visit.Status >= FirstErrorStatus);
         errors.To(Errors);
         errors.ToTable(ErrorRows, table => table.Column("path", visit => visit.Path).Column("status", visit => visit.Status));
-        errors.GroupBy(visit => new VisitKey(visit.Path, visit.Status))
-            .WindowedBy(Tumbling.Of(Window).WithGrace(Grace))
-            .Count("n")
-            .ToTable(ErrorCounts)
-            .ToTopic(ErrorCountsTopic);
+        var minutes = errors.GroupBy(visit => new VisitKey(visit.Path, visit.Status)).WindowedBy(Tumbling.Of(Window).WithGrace(Grace));
+        minutes.Count("n").ToTable(ErrorCounts).ToTopic(ErrorCountsTopic);
+        minutes.Late().To(LateErrors);
         visits.GroupBy(visit => visit.Status, "status").Count("n").ToTable(StatusTotals).ToTopic(StatusTotalsTopic);
         return builder.Build();
     }

@@ -13,7 +13,9 @@ namespace Simulation.Tests.Scenario;
 internal sealed class Model(World world)
 {
     private readonly SortedDictionary<(TopicPartition Partition, long Offset), (LogRecord Record, Visit Visit)> _errors = [];
+    private readonly SortedDictionary<(TopicPartition Partition, long Offset), LogRecord> _late = [];
     private readonly SortedDictionary<(TopicPartition Partition, long Offset), LogRecord> _failed = [];
+    private readonly SortedSet<(TopicPartition Partition, long Offset)> _replayed = [];
     private readonly SortedDictionary<string, long> _errorCounts = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, long> _statusTotals = new(StringComparer.Ordinal);
 
@@ -25,7 +27,8 @@ internal sealed class Model(World world)
         CheckDeadLetters();
         CheckTotals(SimulatedTopology.ErrorCounts, SimulatedTopology.ErrorCountsTopic, _errorCounts);
         CheckTotals(SimulatedTopology.StatusTotals, SimulatedTopology.StatusTotalsTopic, _statusTotals);
-        CheckForwarded();
+        CheckForwarded(SimulatedTopology.Errors, _errors.Select(e => (e.Key, e.Value.Record)));
+        CheckForwarded(SimulatedTopology.LateErrors, _late.Select(l => (l.Key, l.Value)));
         CheckOffsets();
     }
 
@@ -62,23 +65,44 @@ internal sealed class Model(World world)
             var streamTime = DateTime.MinValue;
             foreach (var record in world.Cluster.Topics.Read(partition, 0, int.MaxValue))
             {
-                if (Visit.Parse(Text(record.Value)) is not { IsRefused: false } visit)
+                var visit = Visit.Parse(Text(record.Value));
+                if (visit is null or { IsRefused: true })
                 {
                     _failed.Add((partition, record.Offset), record);
+                    if (visit is not null && IsReplayed(partition, record.Offset))
+                    {
+                        // Its time is its own: it is late or not as it was then, and moves no clock.
+                        _replayed.Add((partition, record.Offset));
+                        Count(partition, record, visit, visit.Time > streamTime ? visit.Time : streamTime);
+                    }
+
                     continue;
                 }
 
                 streamTime = visit.Time > streamTime ? visit.Time : streamTime;
-                Add(_statusTotals, Text(visit.Status));
-                if (visit.Status >= SimulatedTopology.FirstErrorStatus)
-                {
-                    _errors.Add((partition, record.Offset), (record, visit));
-                    var start = new DateTime(visit.Time.Ticks - (visit.Time.Ticks % SimulatedTopology.Window.Ticks), DateTimeKind.Utc);
-                    if (start + SimulatedTopology.Window + SimulatedTopology.Grace > streamTime)
-                    {
-                        Add(_errorCounts, $"{Text(start)} {visit.Path} {Text(visit.Status)}");
-                    }
-                }
+                Count(partition, record, visit, streamTime);
+            }
+        }
+    }
+
+    /// <summary>Somebody has mended what it failed for, and then asked for it.</summary>
+    private bool IsReplayed(TopicPartition partition, long offset) =>
+        world.Database.Mended.Contains((partition, offset)) && world.Database.Letters.Rows.GetValueOrDefault((partition, offset)) is { Requests: > 0 };
+
+    private void Count(TopicPartition partition, LogRecord record, Visit visit, DateTime streamTime)
+    {
+        Add(_statusTotals, Text(visit.Status));
+        if (visit.Status >= SimulatedTopology.FirstErrorStatus)
+        {
+            _errors.Add((partition, record.Offset), (record, visit));
+            var start = new DateTime(visit.Time.Ticks - (visit.Time.Ticks % SimulatedTopology.Window.Ticks), DateTimeKind.Utc);
+            if (start + SimulatedTopology.Window + SimulatedTopology.Grace > streamTime)
+            {
+                Add(_errorCounts, $"{Text(start)} {visit.Path} {Text(visit.Status)}");
+            }
+            else
+            {
+                _late.Add((partition, record.Offset), record);
             }
         }
 
@@ -90,10 +114,21 @@ internal sealed class Model(World world)
         _errors.Select(e => $"{e.Key.Partition}@{e.Key.Offset} {e.Value.Visit.Path} {e.Value.Visit.Status}"),
         Rows(SimulatedTopology.ErrorRows, row => $"{row["topic"]}-{row["partition"]}@{row["offset"]} {row["path"]} {row["status"]}"));
 
-    private void CheckDeadLetters() => Compare(
-        "The dead letters",
-        _failed.Select(u => $"{u.Key.Partition}@{u.Key.Offset} {Text(u.Value.Value)}"),
-        world.Database.DeadLetters.Values.Select(l => $"{l.Partition}@{l.Offset} {Text(l.Value)}"));
+    private void CheckDeadLetters()
+    {
+        var rows = world.Database.Letters.Rows;
+        Compare(
+            "The dead letters",
+            _failed.Select(f => $"{f.Key.Partition}@{f.Key.Offset} {Text(f.Value.Value)}"),
+            rows.Values.Select(r => $"{r.Letter.Partition}@{r.Letter.Offset} {Text(r.Letter.Value)}"));
+        Compare(
+            "What became of them",
+            _failed.Keys.Select(f => Fate(f, _replayed.Contains(f), 1 + (_replayed.Contains(f) ? 0 : rows[f].Requests))),
+            rows.Select(r => Fate(r.Key, r.Value.IsReplayed, r.Value.Attempts)));
+
+        static string Fate((TopicPartition Partition, long Offset) at, bool isReplayed, int attempts) =>
+            $"{at.Partition}@{at.Offset} failed {attempts} times{(isReplayed ? " and went through" : "")}";
+    }
 
     private void CheckTotals(string table, string topic, SortedDictionary<string, long> expected)
     {
@@ -125,23 +160,28 @@ internal sealed class Model(World world)
         }
     }
 
-    private void CheckForwarded()
+    private void CheckForwarded(string topic, IEnumerable<((TopicPartition Partition, long Offset) At, LogRecord Record)> records)
     {
-        var expected = _errors.Select(e => Forwarded(e.Value.Record, $"{e.Key.Partition}@{e.Key.Offset}"));
-        var sent = world.Cluster.Topics.ReadCommitted(SimulatedTopology.Errors).ToList();
+        var expected = records.Select(r => Forwarded(r.Record, $"{r.At.Partition}@{r.At.Offset}"));
+        var sent = world.Cluster.Topics.ReadCommitted(topic).ToList();
         var actual = sent.Select(s => Forwarded(s.Record, Origin(s.Record)));
         if (world.Settings.Guarantee == Guarantee.AtLeastOnce)
         {
-            Compare("The forwarded records, at least once", expected, actual.Distinct());
+            Compare($"The records forwarded to {topic}, at least once", expected, actual.Distinct());
             return;
         }
 
-        Compare("The forwarded records", expected, actual);
+        Compare($"The records forwarded to {topic}", expected, actual);
         var last = new Dictionary<(TopicPartition To, string From), long>();
         foreach (var (partition, record) in sent)
         {
             var origin = Origin(record).Split('@');
             var offset = long.Parse(origin[1], CultureInfo.InvariantCulture);
+            if (_replayed.Any(r => r.Offset == offset && r.Partition.ToString() == origin[0]))
+            {
+                continue;
+            }
+
             if (last.TryGetValue((partition, origin[0]), out var before) && before >= offset)
             {
                 throw new WrongException($"{partition} has {origin[0]}@{offset} after {origin[0]}@{before}: out of order.");

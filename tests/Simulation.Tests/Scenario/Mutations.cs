@@ -11,7 +11,10 @@ internal static class Mutations
     public static readonly Wiring NoFence = new() { HasFence = false };
 
     /// <summary>Nodes do not ask how far the output of a partition is in the log already.</summary>
-    public static readonly Wiring NoMute = new() { Log = log => new ForgetfulLog(log) };
+    public static readonly Wiring NoMute = new() { Log = log => new ForgetfulLog(log, _ => null) };
+
+    /// <summary>Nodes do not ask which replays' output is in the log already.</summary>
+    public static readonly Wiring NoReplayMute = new() { Log = log => new ForgetfulLog(log, position => position with { LastReplay = 0 }) };
 
     /// <summary>The store commits first, then the log.</summary>
     public static Wiring StoreFirst()
@@ -99,13 +102,15 @@ internal static class Mutations
         public Task<(long First, long End)> RangeAsync(TopicPartition partition, CancellationToken cancellation) => inner.RangeAsync(partition, cancellation);
     }
 
-    private sealed class ForgetfulLog(IRecordLog inner) : LogDecorator(inner)
+    private sealed class ForgetfulLog(IRecordLog inner, Func<LogPosition, LogPosition?> remembered) : LogDecorator(inner)
     {
-        public override IRecordReader CreateReader(IPartitionOwner owner, Action<KafkaFailure> onFailure) => new Reader(base.CreateReader(owner, onFailure));
+        public override IRecordReader CreateReader(IPartitionOwner owner, Action<KafkaFailure> onFailure) =>
+            new Reader(base.CreateReader(owner, onFailure), remembered);
 
-        private sealed class Reader(IRecordReader inner) : IRecordReader
+        private sealed class Reader(IRecordReader inner, Func<LogPosition, LogPosition?> remembered) : IRecordReader
         {
-            public IReadOnlyList<LogPosition> Committed(IReadOnlyCollection<TopicPartition> partitions, TimeSpan timeout) => [];
+            public IReadOnlyList<LogPosition> Committed(IReadOnlyCollection<TopicPartition> partitions, TimeSpan timeout) =>
+                [.. inner.Committed(partitions, timeout).Select(remembered).OfType<LogPosition>()];
 
             public void Subscribe(IReadOnlyList<string> topics) => inner.Subscribe(topics);
 

@@ -29,7 +29,7 @@ internal sealed class Node : IDisposable
             ShutdownTimeout = TimeSpan.FromSeconds(15),
         };
         var loggers = new TraceLoggers(Process);
-        var store = world.Wiring.Store(new FakeStore(world.Simulator, world.Network, world.Database, Process, world.StoreFaults));
+        var store = world.Wiring.Store(new FakeStore(world.Simulator, world.Network, world.Database, Process, world.StoreFaults, () => world.Kill(this)));
 
         // A node without a name of its own has another one in each process.
         var identity = settings.AreStatic ? name : Process.Name;

@@ -38,7 +38,7 @@ internal sealed class RandomInput(Simulator simulator, FakeTopics topics, TimeSp
         var time = SimulatedTime.Start.UtcDateTime.AddDays(-1) + (simulator.Now * 20) - TimeSpan.FromSeconds(random.Next(random.Next(10) == 0 ? 200 : 40));
         var value = random.Next(15) == 0
             ? "undecodable"
-            : new Visit(random.Next(40) == 0 ? Visit.RefusedPath : _paths[random.Next(_paths.Length)], _statuses[random.Next(_statuses.Length)], time).ToString();
+            : new Visit(random.Next(12) == 0 ? Visit.RefusedPath : _paths[random.Next(_paths.Length)], _statuses[random.Next(_statuses.Length)], time).ToString();
         var key = string.Create(CultureInfo.InvariantCulture, $"user{random.Next(8)}");
         var timestamp = (SimulatedTime.Start + simulator.Now).ToUnixTimeMilliseconds();
         topics.Append(

@@ -33,6 +33,9 @@ internal sealed record Settings
     /// <summary>How many faults there are, over all.</summary>
     public required int Faults { get; init; }
 
+    /// <summary>How often somebody asks for replays.</summary>
+    public required int Looks { get; init; }
+
     /// <summary>How unreliable calls are, from 0 to 1.</summary>
     public required double Unreliability { get; init; }
 
@@ -53,6 +56,7 @@ internal sealed record Settings
             TransactionTimeout = TimeSpan.FromSeconds(random.Next(3, 15)),
             Store = new StoreLimits(TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(random.Next(2, 15))),
             Faults = random.Next(0, 14),
+            Looks = random.Next(0, 12),
             Unreliability = random.Next(3) == 0 ? 0 : random.NextDouble(),
         };
     }
@@ -60,5 +64,5 @@ internal sealed record Settings
     public override string ToString() =>
         $"{Guarantee}, {Nodes} nodes {(AreStatic ? "with" : "without")} stable names, {Partitions} partitions, {Records} records in {Duration.TotalSeconds} s, "
         + $"commits every {CommitInterval.TotalMilliseconds} ms, {(Group.IsCooperative ? "cooperative" : "eager")} group with sessions of {Group.SessionTimeout.TotalSeconds} s, "
-        + $"transactions of {TransactionTimeout.TotalSeconds} s, {Faults} faults, unreliability {Unreliability:0.00}";
+        + $"transactions of {TransactionTimeout.TotalSeconds} s, {Faults} faults, {Looks} looks at the dead letters, unreliability {Unreliability:0.00}";
 }

@@ -17,6 +17,7 @@ internal sealed class World : IDisposable
 {
     /// <summary>How long what is left may take once there are no more faults.</summary>
     private static readonly TimeSpan _drainTimeout = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan _lastLooks = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan _stopTimeout = TimeSpan.FromSeconds(30);
 
     /// <summary>Some fifty times what a run takes.</summary>
@@ -77,6 +78,8 @@ internal sealed class World : IDisposable
 
         var faults = new Faults(this);
         faults.Plan(Settings.Faults, Settings.Duration);
+        var person = new Person(this);
+        person.Plan(Settings.Looks, Settings.Duration);
         RunUntil(() => _input.IsDone && Simulator.Now >= Settings.Duration, Settings.Duration + TimeSpan.FromSeconds(1), "the input to be written");
 
         Simulator.Trace.Add("world", "no more faults");
@@ -84,6 +87,9 @@ internal sealed class World : IDisposable
         BeUnreliable(0);
         Network.Mend();
         RunUntil(IsWorkedOff, _drainTimeout, "everything to be committed");
+        person.Plan(Settings.Looks, _lastLooks);
+        var until = Simulator.Now + _lastLooks + TimeSpan.FromSeconds(1);
+        RunUntil(() => Simulator.Now >= until && IsWorkedOff(), _drainTimeout, "the last replays to be committed");
         Settle();
         _isStopping = true;
         _nodes.ForEach(n => n.Stop());
@@ -110,6 +116,17 @@ internal sealed class World : IDisposable
             Start(name);
         }
     });
+
+    /// <summary>Kills a process, and starts its node again some time later.</summary>
+    public void Kill(Node node)
+    {
+        if (_nodes.Contains(node))
+        {
+            Simulator.Trace.Add("fault", $"{node.Process.Name} is killed");
+            Forget(node);
+            StartAgain(node.Name, Simulator.Some(TimeSpan.FromSeconds(8)));
+        }
+    }
 
     /// <summary>Forgets a process that has ended or was killed.</summary>
     public void Forget(Node node)
@@ -138,14 +155,16 @@ internal sealed class World : IDisposable
         StoreFaults.Refused = 0.03 * unreliability;
         StoreFaults.CommitRefused = 0.02 * unreliability;
         StoreFaults.CommitBroken = 0.06 * unreliability;
+        StoreFaults.DiesInCommit = 0.005 * unreliability;
+        StoreFaults.DiesInCommitOfReplays = 0.3 * unreliability;
         LogFaults.Reread = 0.05 * unreliability;
         LogFaults.Abortable = 0.03 * unreliability;
         LogFaults.Fatal = 0.02 * unreliability;
         LogFaults.Hanging = 0.005 * unreliability;
     }
 
-    /// <summary>Every record is part of a committed cycle, and nobody is in the middle of one.</summary>
-    private bool IsWorkedOff() => Cluster.Topics.PartitionsOf(SimulatedTopology.Visits)
+    /// <summary>Every record is part of a committed cycle, every replay that was asked for too, and nobody is in the middle of one.</summary>
+    private bool IsWorkedOff() => Database.Letters.Rows.Values.All(l => !l.IsRequested) && Cluster.Topics.PartitionsOf(SimulatedTopology.Visits)
         .All(p => Cluster.Topics.EndOf(p) == 0 || (Database.Partitions.TryGetValue(p, out var row) && row.NextOffset == Cluster.Topics.EndOf(p)));
 
     /// <summary>

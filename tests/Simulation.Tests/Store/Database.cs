@@ -43,7 +43,10 @@ internal sealed class Database
 
     public IReadOnlyDictionary<TopicPartition, PartitionRow> Partitions => _partitions;
 
-    public SortedDictionary<(TopicPartition Partition, long Offset), DeadLetter> DeadLetters { get; } = [];
+    public Letters Letters { get; } = new();
+
+    /// <summary>Rows that are refused no more: somebody has mended what spoke against them.</summary>
+    public HashSet<(TopicPartition Partition, long Offset)> Mended { get; } = [];
 
     public Table Table(string name) => _tables[name];
 
@@ -76,10 +79,11 @@ internal sealed class Database
     {
         await FenceAsync(session, write.Moves);
         session.DeadLetters.AddRange(write.DeadLetters);
+        session.Replays.AddRange(write.Replays);
         foreach (var append in write.Appends)
         {
             await PauseAsync(session);
-            if (append.Rows.Any(r => r.Values.Contains(Visit.RefusedPath)))
+            if (append.Rows.Any(r => IsRefused(append.Table, r.Values)))
             {
                 throw new PostgresException("new row violates check constraint", "ERROR", "ERROR", PostgresErrorCodes.CheckViolation);
             }
@@ -130,7 +134,29 @@ internal sealed class Database
         return Task.CompletedTask;
     }
 
-    public async Task<Dictionary<TopicPartition, (long Epoch, long? NextOffset)>> ReadBackAsync(Session session, IReadOnlyList<TopicPartition> sorted)
+    /// <summary>Open requests to replay, a few at a time.</summary>
+    public Task<IReadOnlyList<ReplayRecord>> FindReplaysAsync(IReadOnlyCollection<(TopicPartition Partition, long After)> partitions) =>
+        Task.FromResult(Letters.Find(partitions, _simulator.Random.Next(1, 6)));
+
+    /// <summary>Asks for replays of those letters of a partition that still wait then: numbers them in the order of their offsets.</summary>
+    public async Task<int> RequestAsync(Session session, TopicPartition partition, IReadOnlyCollection<long> offsets)
+    {
+        await _locks.TakeAsync(session, RowOf(partition));
+        var row = _partitions[partition];
+        foreach (var offset in Letters.Waiting(partition).Where(offsets.Contains))
+        {
+            row = row with { LastReplay = row.LastReplay + 1 };
+            session.Requests.Add((partition, offset, row.LastReplay));
+        }
+
+        session.Partitions[partition] = row;
+        Commit(session);
+        return session.Requests.Count;
+    }
+
+    /// <summary>Where partitions stand, and which of these replays are still asked for, once no transaction on them is open any more.</summary>
+    public async Task<(Dictionary<TopicPartition, (long Epoch, long? NextOffset)> Partitions, bool AnyOpen)> ReadBackAsync(
+        Session session, IReadOnlyList<TopicPartition> sorted, IReadOnlyList<ReplayMark> replays)
     {
         var rows = new Dictionary<TopicPartition, (long, long?)>();
         foreach (var partition in sorted)
@@ -142,8 +168,9 @@ internal sealed class Database
             }
         }
 
+        var anyOpen = replays.Any(Letters.IsOpen);
         Rollback(session);
-        return rows;
+        return (rows, anyOpen);
     }
 
     /// <summary>Ends a transaction without a trace; one that has ended stays as it did.</summary>
@@ -164,6 +191,13 @@ internal sealed class Database
 
     private static string RowOf(TopicPartition partition) => $"partition {partition}";
 
+    private bool IsRefused(TableSchema table, object?[] row)
+    {
+        var columns = table.Columns.Select(c => c.Name).ToList();
+        return row.Contains(Visit.RefusedPath)
+            && !Mended.Contains((new TopicPartition((string)row[columns.IndexOf("topic")]!, (int)row[columns.IndexOf("partition")]!), (long)row[columns.IndexOf("offset")]!));
+    }
+
     private async Task FenceAsync(Session session, IReadOnlyList<Move> moves)
     {
         var fenced = new List<TopicPartition>();
@@ -177,7 +211,7 @@ internal sealed class Database
                 continue;
             }
 
-            session.Partitions[move.Partition] = new PartitionRow(row!.Epoch, move.NextOffset, move.StreamTime);
+            session.Partitions[move.Partition] = row! with { NextOffset = move.NextOffset, StreamTime = move.StreamTime };
         }
 
         if (fenced.Count > 0)
@@ -250,10 +284,13 @@ internal sealed class Database
             table.Rows[key] = row;
         }
 
-        foreach (var letter in session.DeadLetters.Where(l => !DeadLetters.TryAdd((l.Partition, l.Offset), l)))
+        foreach (var letter in session.DeadLetters.Where(l => !Letters.TryAdd(l)))
         {
             _onViolation($"{session.Name} writes the dead letter {letter.Partition}@{letter.Offset} a second time");
         }
+
+        session.Replays.ForEach(Letters.Mark);
+        session.Requests.ForEach(r => Letters.Request(r.Partition, r.Offset, r.Number));
 
         _simulator.Trace.Add("postgres", $"{session.Name} committed: {string.Join(", ", session.Partitions.Select(p => $"{p.Key} epoch {p.Value.Epoch} at {p.Value.NextOffset}"))}");
         End(session, committed: true);

@@ -7,7 +7,13 @@ using Streams.Processors;
 namespace Simulation.Tests.Store;
 
 /// <summary>A node's client of the fake database.</summary>
-internal sealed class FakeStore(Simulator simulator, Network network, Database database, SimulatedProcess process, StoreFaults faults) : IStateStore
+/// <param name="simulator">Chooses.</param>
+/// <param name="network">The way to the server.</param>
+/// <param name="database">The server.</param>
+/// <param name="process">The node's process.</param>
+/// <param name="faults">How badly all this behaves.</param>
+/// <param name="die">Kills the process.</param>
+internal sealed class FakeStore(Simulator simulator, Network network, Database database, SimulatedProcess process, StoreFaults faults, Action die) : IStateStore
 {
     public Task PrepareAsync(CancellationToken cancellation) => Task.CompletedTask;
 
@@ -20,10 +26,9 @@ internal sealed class FakeStore(Simulator simulator, Network network, Database d
     public Task<IReadOnlyDictionary<TopicPartition, long>> ErasAsync(IReadOnlyList<TopicPartition> partitions, CancellationToken cancellation) =>
         network.CallAsync(process, database.Process, "eras", () => database.ErasAsync(partitions));
 
-    /// <summary>Nobody asks for replays here: tests against PostgreSQL do.</summary>
     public Task<IReadOnlyList<ReplayRecord>> FindReplaysAsync(
         IReadOnlyCollection<(TopicPartition Partition, long After)> partitions, CancellationToken cancellation) =>
-        Task.FromResult<IReadOnlyList<ReplayRecord>>([]);
+        network.CallAsync(process, database.Process, "find replays", () => database.FindReplaysAsync(partitions)).WaitAsync(cancellation);
 
     public async Task<ICommitTransaction> WriteAsync(
         IReadOnlyList<TaskCommit> tasks, Func<CancellationToken, Task> beforeMerge, CancellationToken cancellation)
@@ -64,8 +69,9 @@ internal sealed class FakeStore(Simulator simulator, Network network, Database d
     public async Task<bool> IsCommittedAsync(IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation)
     {
         var sorted = tasks.OrderBy(t => t.Changes.Partition).ToList();
-        var rows = await CallAsync("read back", session => database.ReadBackAsync(session, [.. sorted.Select(t => t.Changes.Partition)]));
-        return Fence.Judge(rows, sorted);
+        var replays = Write.ReplaysOf(sorted);
+        var (rows, anyOpen) = await CallAsync("read back", session => database.ReadBackAsync(session, [.. sorted.Select(t => t.Changes.Partition)], replays));
+        return Fence.Judge(rows, sorted) && (Fence.OffsetsTell(sorted) || !anyOpen);
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
@@ -79,6 +85,16 @@ internal sealed class FakeStore(Simulator simulator, Network network, Database d
     /// <summary>The connection may break during COMMIT, more often than elsewhere: whether it took place is the hardest thing to know.</summary>
     private async Task CommitAsync(Session session)
     {
+        if (simulator.Chance(session.Replays.Count > 0 ? faults.DiesInCommitOfReplays : faults.DiesInCommit))
+        {
+            simulator.After(TimeSpan.Zero, die);
+            if (simulator.Chance(0.7))
+            {
+                process.Trace($"{session.Name} COMMIT: the process dies before");
+                await new TaskCompletionSource().Task;
+            }
+        }
+
         var isBroken = simulator.Chance(faults.CommitBroken);
         if (isBroken && simulator.Chance(0.4))
         {
@@ -173,8 +189,13 @@ internal sealed class StoreFaults
 
     public double CommitBroken { get; set; }
 
+    /// <summary>The node dies when the log has its transaction and the store does not.</summary>
+    public double DiesInCommit { get; set; }
+
+    /// <summary>The same in a cycle with replays: these are few.</summary>
+    public double DiesInCommitOfReplays { get; set; }
+
     /// <summary>How long the server may take to hear that a client has gone.</summary>
     public TimeSpan NoticeAfter { get; set; } = TimeSpan.FromSeconds(8);
 
-    public void Off() => Refused = CommitRefused = CommitBroken = 0;
 }

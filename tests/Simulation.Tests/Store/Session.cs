@@ -5,7 +5,11 @@ using Streams.Processors.Testing;
 namespace Simulation.Tests.Store;
 
 /// <summary>A row of the table of partitions.</summary>
-internal sealed record PartitionRow(long Epoch, long? NextOffset, DateTime? StreamTime);
+internal sealed record PartitionRow(long Epoch, long? NextOffset, DateTime? StreamTime)
+{
+    /// <summary>The number of the last request to replay a dead letter.</summary>
+    public long LastReplay { get; init; }
+}
 
 /// <summary>A transaction: what it wrote, which only it sees, and the locks it holds.</summary>
 internal sealed class Session(string name)
@@ -19,6 +23,11 @@ internal sealed class Session(string name)
     public List<(Table Table, RowKey Key, object?[] Row)> Rows { get; } = [];
 
     public List<DeadLetter> DeadLetters { get; } = [];
+
+    public List<ReplayMark> Replays { get; } = [];
+
+    /// <summary>Letters that somebody wants replayed, with the numbers they get.</summary>
+    public List<(TopicPartition Partition, long Offset, long Number)> Requests { get; } = [];
 
     public bool IsEnded { get; private set; }
 

@@ -8,6 +8,9 @@ namespace Simulation.Tests.Store;
 /// <summary>One partition's move, under its fence.</summary>
 internal sealed record Move(TopicPartition Partition, long Epoch, long? ReadFrom, long NextOffset, DateTime? StreamTime);
 
+/// <summary>How a replay went.</summary>
+internal sealed record ReplayMark(TopicPartition Partition, long Offset, long Number, bool HasFailed);
+
 /// <summary>Rows for one table, in key order.</summary>
 internal sealed record TableRows(TableSchema Table, IReadOnlyList<(RowKey Key, object?[] Values)> Rows);
 
@@ -16,7 +19,11 @@ internal sealed record TableRows(TableSchema Table, IReadOnlyList<(RowKey Key, o
 /// thrown those away by the time the server gets to it.
 /// </summary>
 internal sealed record Write(
-    IReadOnlyList<Move> Moves, IReadOnlyList<TableRows> Appends, IReadOnlyList<TableRows> Merges, IReadOnlyList<DeadLetter> DeadLetters)
+    IReadOnlyList<Move> Moves,
+    IReadOnlyList<TableRows> Appends,
+    IReadOnlyList<TableRows> Merges,
+    IReadOnlyList<DeadLetter> DeadLetters,
+    IReadOnlyList<ReplayMark> Replays)
 {
     public static Write Of(IReadOnlyList<TaskCommit> tasks)
     {
@@ -30,8 +37,12 @@ internal sealed record Write(
             [.. sorted.Select(t => new Move(t.Changes.Partition, t.Epoch, t.ReadFrom, t.Changes.NextOffset, t.Changes.StreamTime))],
             [.. appends.OrderBy(t => t.Table.Name, StringComparer.Ordinal)],
             [.. merges],
-            [.. sorted.SelectMany(t => t.Changes.DeadLetters)]);
+            [.. sorted.SelectMany(t => t.Changes.DeadLetters)],
+            ReplaysOf(sorted));
     }
+
+    public static IReadOnlyList<ReplayMark> ReplaysOf(IEnumerable<TaskCommit> tasks) =>
+        [.. tasks.SelectMany(t => t.Changes.Replays.Select(r => new ReplayMark(t.Changes.Partition, r.Offset, r.Number, r.Failure is not null)))];
 
     /// <summary>The rows as a buffer, with all columns of the table.</summary>
     public static RowBuffer ToBuffer(TableSchema table, IEnumerable<object?[]> rows)
