@@ -35,4 +35,12 @@ SELECT format('GRANT DELETE ON %I.nodes TO %I', :'schema', :'role')
 WHERE EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = :'schema' AND tablename = 'nodes')
 \gexec
 
+-- Sessions that become one, or get an earlier start, leave their former rows.
+SELECT format('GRANT DELETE ON %I.%I TO %I', t.schemaname, t.tablename, :'role')
+FROM pg_catalog.pg_tables AS t
+WHERE t.schemaname = :'schema' AND (
+    SELECT count(*) FROM information_schema.columns AS c
+    WHERE c.table_schema = t.schemaname AND c.table_name = t.tablename AND c.column_name IN ('session_start', 'session_end')) = 2
+\gexec
+
 COMMIT;

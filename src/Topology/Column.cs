@@ -81,8 +81,11 @@ public sealed record TableSchema(string Name, TableKind Kind, IReadOnlyList<Colu
     /// <summary>A topic that gets each changed row as JSON, its changelog; <c>null</c> for none. Aggregates only.</summary>
     public string? ChangelogTopic { get; init; }
 
-    /// <summary>The windows whose start is the first key column; <c>null</c> where rows belong to no window.</summary>
-    public TimeWindows? Windows { get; init; }
+    /// <summary>The windows whose start is a key column; <c>null</c> where rows belong to no window.</summary>
+    public Windows? Windows { get; init; }
+
+    /// <summary>The windows, if they are sessions: then the rows of a group are merged with each other, too.</summary>
+    internal SessionWindows? Sessions => Windows as SessionWindows;
 
     /// <summary>The primary key's columns.</summary>
     public IEnumerable<Column> KeyColumns => Columns.Where(c => c.Merge == MergeRule.Key);

@@ -3,7 +3,7 @@ namespace Streams;
 /// <summary>A stream whose records are assigned to groups, ready to be windowed or aggregated.</summary>
 public sealed class GroupedStream<TKey, TValue, TGroup>
 {
-    internal GroupedStream(Stream<TKey, TValue> stream, RecordFunc<TKey, TValue, TGroup> selector, bool readsKey, string? column, TimeWindows? windows)
+    internal GroupedStream(Stream<TKey, TValue> stream, RecordFunc<TKey, TValue, TGroup> selector, bool readsKey, string? column, Windows? windows)
     {
         Stream = stream;
         Selector = selector;
@@ -21,5 +21,5 @@ public sealed class GroupedStream<TKey, TValue, TGroup>
     /// <summary>The name of the group's column when the group is one plain value.</summary>
     internal string? Column { get; }
 
-    internal TimeWindows? Windows { get; }
+    internal Windows? Windows { get; }
 }

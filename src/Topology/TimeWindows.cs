@@ -6,7 +6,7 @@ public static class Tumbling
 {
     /// <summary>Windows of one length that follow each other without gap or overlap, aligned to 1970-01-01T00:00:00Z.</summary>
     /// <param name="size">The length of a window; at least one millisecond. Grace is 24 hours until set.</param>
-    public static TimeWindows Of(TimeSpan size) => new(size, size, TimeWindows.DefaultGrace);
+    public static TimeWindows Of(TimeSpan size) => new(size, size, Windows.DefaultGrace);
 }
 
 /// <summary>Starts the declaration of hopping windows.</summary>
@@ -16,14 +16,14 @@ public static class Hopping
     /// <summary>Windows of one length, of which a new one starts every <paramref name="advance"/>: they overlap, and a record belongs to several.</summary>
     /// <param name="size">The length of a window; at most 1,440 times the advance, since a record changes a row for each of its windows.</param>
     /// <param name="advance">From one window's start to the next one's; at least one millisecond, at most the size. Grace is 24 hours until set.</param>
-    public static TimeWindows Of(TimeSpan size, TimeSpan advance) => new(size, advance, TimeWindows.DefaultGrace);
+    public static TimeWindows Of(TimeSpan size, TimeSpan advance) => new(size, advance, Windows.DefaultGrace);
 }
 
 /// <summary>
 /// Fixed windows of event time, as Kafka Streams' own: a record belongs to each window <c>[start, start + size)</c> that holds its time, where
 /// starts are the multiples of the advance since 1970-01-01T00:00:00Z. No window starts before that.
 /// </summary>
-public sealed class TimeWindows
+public sealed class TimeWindows : Windows
 {
     /// <summary>The key column that holds a window's start.</summary>
     internal const string StartColumn = "window_start";
@@ -31,23 +31,13 @@ public sealed class TimeWindows
     /// <summary>A day by the minute.</summary>
     internal const int MaxWindowsPerRecord = 24 * 60;
 
-    internal static readonly TimeSpan DefaultGrace = TimeSpan.FromHours(24);
-
-    internal TimeWindows(TimeSpan size, TimeSpan advance, TimeSpan grace)
-    {
-        Size = size;
-        Advance = advance;
-        Grace = grace;
-    }
+    internal TimeWindows(TimeSpan size, TimeSpan advance, TimeSpan grace) : base(grace) => (Size, Advance) = (size, advance);
 
     /// <summary>The length of a window.</summary>
     public TimeSpan Size { get; }
 
     /// <summary>From one window's start to the next one's. Tumbling windows advance by their size.</summary>
     public TimeSpan Advance { get; }
-
-    /// <summary>How long past its end, in stream time, a window still takes records. Default: 24 hours, as in Kafka Streams.</summary>
-    public TimeSpan Grace { get; }
 
     /// <summary>The same windows with another grace. Zero or more.</summary>
     public TimeWindows WithGrace(TimeSpan grace) => new(Size, Advance, grace);
@@ -82,7 +72,10 @@ public sealed class TimeWindows
         return open >= Size.Ticks && open - Size.Ticks >= Grace.Ticks;
     }
 
-    internal IEnumerable<string> Problems()
+    /// <summary>The latest window that takes the record is the last to close.</summary>
+    internal override bool IsLate(DateTime time, DateTime streamTime) => IsClosed(LastStartOf(time), streamTime);
+
+    internal override IEnumerable<string> Problems()
     {
         if (Size < TimeSpan.FromMilliseconds(1))
         {
@@ -97,9 +90,9 @@ public sealed class TimeWindows
             yield return $"windows of {Size} advance by {Advance}: a record would belong to {(Size.Ticks - 1) / Advance.Ticks + 1} of them, and at most {MaxWindowsPerRecord} are allowed; make the advance longer";
         }
 
-        if (Grace < TimeSpan.Zero)
+        foreach (var problem in base.Problems())
         {
-            yield return $"the grace is {Grace}; it must be zero or more";
+            yield return problem;
         }
     }
 }

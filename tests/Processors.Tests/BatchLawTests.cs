@@ -36,6 +36,8 @@ public sealed class BatchLawTests
         var hops = readings.GroupBy(r => r.Group, "grp").WindowedBy(Hopping.Of(TimeSpan.FromMinutes(2), TimeSpan.FromSeconds(50)).WithGrace(TimeSpan.FromSeconds(10)));
         hops.Count("n").Max(r => r.Number).ToTable("hopping");
         hops.Late().To("late");
+        readings.GroupBy(r => r.Number % 5, "remainder").WindowedBy(Sessions.WithGap(TimeSpan.FromSeconds(15)).WithGrace(TimeSpan.FromSeconds(20)))
+            .Count("n").Min(r => r.Number).ToTable("sessions").ToTopic("session-changes");
         merged.GroupBy(r => r.Number % 7, "remainder").WindowedBy(Tumbling.Of(TimeSpan.FromMinutes(5)).WithGrace(TimeSpan.Zero)).Sum(r => r.Quarter).ToTable("quarters");
         return builder.Build();
     }

@@ -243,6 +243,18 @@ public sealed class BuildErrorTests
         Assert.Equal(["t"], builder.Build().Nodes.Select(n => n.Table?.Name).OfType<string>());
     }
 
+    public static TheoryData<TimeSpan, string> Gaps => new()
+    {
+        { TimeSpan.Zero, "the gap between sessions is 00:00:00; it must be one millisecond to 366 days" },
+        { TimeSpan.FromDays(367), "the gap between sessions is 367.00:00:00; it must be one millisecond to 366 days" },
+        { TimeSpan.FromTicks(10_000_001), "the gap between sessions is 00:00:01.0000001; it must be whole microseconds, as PostgreSQL's times are" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Gaps))]
+    public void a_gap_between_sessions_that_is_none_or_too_long_or_too_fine(TimeSpan gap, string problem) =>
+        Assert.Equal([$"AGGREGATE-0000000001: {problem}"], OfClicks(s => s.GroupBy(c => c.Path).WindowedBy(Sessions.WithGap(gap)).Count().ToTable("t")));
+
     [Fact]
     public void late_records_without_windows() =>
         Assert.Equal(["LATE-0000000001: nothing is late without windows; put .WindowedBy(...) before .Late()"], OfClicks(s => s.GroupBy(c => c.Path).Late().To("late")));

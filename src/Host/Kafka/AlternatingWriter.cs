@@ -30,6 +30,8 @@ internal sealed class AlternatingWriter(IRecordWriter first, IRecordWriter secon
 
     public Task SettleAsync(CancellationToken cancellation) => Present.SettleAsync(cancellation);
 
+    public Task ArriveAsync(CancellationToken cancellation) => Present.ArriveAsync(cancellation);
+
     public async Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation)
     {
         await Present.CompleteAsync(inputs, cancellation);

@@ -44,6 +44,10 @@ internal interface ITransactionalProducer : IDisposable
     /// </summary>
     Task DeliverAsync();
 
+    /// <summary>Waits until the records sent so far have arrived.</summary>
+    /// <exception cref="KafkaFailureException">They have not in this time. Those that cannot arrive are not waited for: they show at the commit.</exception>
+    Task ArriveAsync(TimeSpan timeout);
+
     Task SendOffsetsAsync(IReadOnlyCollection<PartitionOffset> offsets, IGroupMembership member, TimeSpan timeout);
 
     Task CommitAsync(TimeSpan timeout);

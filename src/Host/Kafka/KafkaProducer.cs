@@ -14,6 +14,8 @@ namespace Streams.Hosting.Kafka;
 /// </summary>
 internal sealed unsafe class KafkaProducer : IDisposable
 {
+    private const string Doing = "Writing to Kafka";
+
     /// <summary>How long a flush waits before it looks whether it is to be given up.</summary>
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(100);
 
@@ -102,7 +104,17 @@ internal sealed unsafe class KafkaProducer : IDisposable
     /// </exception>
     public void Flush(TimeSpan timeout, CancellationToken cancellation = default)
     {
-        const string Doing = "Writing to Kafka";
+        AwaitArrival(timeout, cancellation);
+        if (_events.Undelivered.Take() is { } failure)
+        {
+            throw new KafkaFailureException(Doing, failure with { Fatal = failure.Fatal || _events.Fatal });
+        }
+    }
+
+    /// <summary>Waits until nothing is on its way any more. What did not arrive is for the next flush, or the transaction's end, to tell.</summary>
+    /// <exception cref="KafkaFailureException">The time was up (<see cref="ErrorCode.Local_TimedOut"/>).</exception>
+    public void AwaitArrival(TimeSpan timeout, CancellationToken cancellation = default)
+    {
         var started = Stopwatch.GetTimestamp();
         while (true)
         {
@@ -112,7 +124,7 @@ internal sealed unsafe class KafkaProducer : IDisposable
             var error = NativeMethods.rd_kafka_flush(_handle.DangerousGetHandle(), KafkaConsumer.Milliseconds(slice));
             if (error == ErrorCode.NoError)
             {
-                break;
+                return;
             }
 
             if (error != ErrorCode.Local_TimedOut || left <= Slice)
@@ -122,10 +134,6 @@ internal sealed unsafe class KafkaProducer : IDisposable
             }
         }
 
-        if (_events.Undelivered.Take() is { } failure)
-        {
-            throw new KafkaFailureException(Doing, failure with { Fatal = failure.Fatal || _events.Fatal });
-        }
     }
 
     /// <summary>Frees the producer; what it has not delivered is dropped.</summary>

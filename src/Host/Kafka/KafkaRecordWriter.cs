@@ -30,6 +30,8 @@ internal sealed class KafkaRecordWriter(KafkaSettings settings, string clientId,
 
     public Task SettleAsync(CancellationToken cancellation) => FlushAsync(cancellation);
 
+    public Task ArriveAsync(CancellationToken cancellation) => FlushAsync(cancellation);
+
     public Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) => FlushAsync(cancellation);
 
     /// <summary>What was sent stays sent: at least once.</summary>

@@ -31,6 +31,8 @@ internal sealed class KafkaTransactionalClient(
 
         public Task DeliverAsync() => Task.Run(() => _transactions.AwaitDelivery(_deliveryPatience));
 
+        public Task ArriveAsync(TimeSpan timeout) => Task.Run(() => producer.AwaitArrival(timeout));
+
         public Task SendOffsetsAsync(IReadOnlyCollection<PartitionOffset> offsets, IGroupMembership member, TimeSpan timeout) =>
             Task.Run(() => _transactions.SendOffsets(offsets, (GroupMetadata)member, timeout));
 

@@ -62,6 +62,8 @@ internal sealed class KafkaTransactionalWriter(ITransactionalClient client, Time
 
     public Task SettleAsync(CancellationToken cancellation) => TryAsync(producer => producer.DeliverAsync(), cancellation);
 
+    public Task ArriveAsync(CancellationToken cancellation) => TryAsync(producer => producer.ArriveAsync(_timeout), cancellation);
+
     /// <summary>
     /// A cycle without records has a transaction, too: it keeps the group's offsets up to date, which nothing else may do. An
     /// offset committed by the consumer could arrive after a later transaction's, and move the group back; the next owner

@@ -7,9 +7,18 @@ namespace Streams.Hosting.Postgres;
 
 /// <summary>A transaction that has written everything. Its totals are valid until it is disposed.</summary>
 internal sealed class CommitTransaction(
-    NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<RowBuffer> totals, ILogger logger) : ICommitTransaction
+    NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<RowBuffer> totals, IReadOnlyList<RowBuffer> gone, ILogger logger)
+    : ICommitTransaction
 {
     public IReadOnlyList<RowBuffer> Totals => totals;
+
+    public IReadOnlyList<RowBuffer> Gone => gone;
+
+    public async Task EnsureHeldAsync(CancellationToken cancellation)
+    {
+        await using var command = new NpgsqlCommand("SELECT 1", connection, transaction);
+        await command.ExecuteNonQueryAsync(cancellation);
+    }
 
     public async Task CommitAsync(CancellationToken cancellation)
     {
@@ -28,7 +37,7 @@ internal sealed class CommitTransaction(
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var rows in totals)
+        foreach (var rows in totals.Concat(gone))
         {
             rows.Dispose();
         }

@@ -21,6 +21,7 @@ internal sealed class CommitWriter : IDisposable
     private readonly List<(TableTarget Target, IReadOnlyList<RowBuffer> Rows)> _appends = [];
     private readonly List<UpsertWriter> _upserts = [];
     private readonly List<RowBuffer> _totals = [];
+    private readonly List<RowBuffer> _gone = [];
 
     public CommitWriter(Sql sql, TableTargets targets, string node, PostgresOptions options, IReadOnlyList<TaskCommit> tasks)
     {
@@ -44,6 +45,9 @@ internal sealed class CommitWriter : IDisposable
 
     /// <summary>One buffer per aggregate with a changelog, in the order of the change sets' slots. The caller's to dispose.</summary>
     public IReadOnlyList<RowBuffer> Totals => _totals;
+
+    /// <summary>The keys of sessions that stand no more, one buffer per aggregate of sessions with a changelog. The caller's to dispose.</summary>
+    public IReadOnlyList<RowBuffer> Gone => _gone;
 
     /// <exception cref="FencedException">Another node took some of the partitions; roll back.</exception>
     public async Task WriteAsync(
@@ -121,17 +125,18 @@ internal sealed class CommitWriter : IDisposable
 
     private void AddAggregate(TableTarget target, IEnumerable<AggregateChanges> ofTasks)
     {
-        RowBuffer? totals = null;
-        if (target.Returns)
-        {
-            totals = new RowBuffer(target.Table, target.Table.Columns);
-            _totals.Add(totals);
-        }
-
-        if (UpsertWriter.ForAggregate(target, ofTasks, totals) is { } upsert)
+        var totals = target.Returns ? Added(_totals, target.Table, target.Table.Columns) : null;
+        var gone = target is { Returns: true, Table.Sessions: not null } ? Added(_gone, target.Table, target.Table.KeyColumns) : null;
+        if (UpsertWriter.ForAggregate(target, ofTasks, totals, gone) is { } upsert)
         {
             _upserts.Add(upsert);
         }
+    }
+
+    private static RowBuffer Added(List<RowBuffer> buffers, TableSchema table, IEnumerable<Column> columns)
+    {
+        buffers.Add(new RowBuffer(table, columns));
+        return buffers[^1];
     }
 
     /// <summary>The second round trip. Answers come in the order of the statements; those without rows give none.</summary>
@@ -148,7 +153,7 @@ internal sealed class CommitWriter : IDisposable
         {
             for (var statement = 0; statement < upsert.StatementCount; statement++)
             {
-                await TotalsReader.ReadAsync(answers, upsert.Totals!, cancellation);
+                await TotalsReader.ReadAsync(answers, upsert.Totals!, upsert.Gone, cancellation);
                 await answers.NextResultAsync(cancellation);
             }
         }

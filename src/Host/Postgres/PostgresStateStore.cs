@@ -118,13 +118,13 @@ internal sealed class PostgresStateStore : IStateStore
             connection = await _dataSource.OpenConnectionAsync(cancellation);
             transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellation);
             await writer.WriteAsync(connection, transaction, beforeMerge, cancellation);
-            return new CommitTransaction(connection, transaction, writer.Totals, _logger);
+            return new CommitTransaction(connection, transaction, writer.Totals, writer.Gone, _logger);
         }
         catch
         {
-            foreach (var totals in writer.Totals)
+            foreach (var rows in writer.Totals.Concat(writer.Gone))
             {
-                totals.Dispose();
+                rows.Dispose();
             }
 
             if (connection is not null)

@@ -33,7 +33,7 @@ internal sealed class SchemaManager
         _application = application;
         _options = options;
         _logger = logger;
-        _systemTables = SystemTables.Of(application);
+        _systemTables = SystemTables.Of(application, hasSessions: topology.Tables.Any(t => t.Sessions is not null));
         _tables = [.. _systemTables, .. topology.Tables.Select(t => TableDefinition.Of(t, application))];
         if (_tables.GroupBy(t => t.QuotedName).FirstOrDefault(g => g.Count() > 1) is { } same)
         {

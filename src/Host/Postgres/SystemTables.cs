@@ -1,14 +1,17 @@
 namespace Streams.Hosting.Postgres;
 
-/// <summary>The tables that every application has in its schema, whatever its topology.</summary>
+/// <summary>The tables that every application has in its schema, whatever its topology; those with sessions have one more.</summary>
 internal static class SystemTables
 {
     public const string Partitions = "partitions";
     public const string DeadLetters = "dead_letters";
     public const string Nodes = "nodes";
     public const string Topology = "topology";
+    public const string SessionLocks = "session_locks";
 
-    public static IReadOnlyList<TableDefinition> Of(string application) =>
+    /// <param name="application">The application's id, which names its schema.</param>
+    /// <param name="hasSessions">Whether its topology has sessions.</param>
+    public static IReadOnlyList<TableDefinition> Of(string application, bool hasSessions = false) =>
     [
         // The fence: where each partition stands and who may move it.
         new(
@@ -82,5 +85,9 @@ internal static class SystemTables
             ],
             ["id"],
             ["SELECT", "INSERT", "UPDATE"]),
+        // Locks of groups of sessions; they hold nothing.
+        .. hasSessions
+            ? [new TableDefinition(application, SessionLocks, [new("table", "text"), new("slot", "integer")], ["table", "slot"], ["SELECT", "INSERT", "UPDATE"])]
+            : Array.Empty<TableDefinition>(),
     ];
 }

@@ -25,7 +25,12 @@ internal sealed record TableDefinition(
         table.Name,
         [.. table.Columns.Select(c => new ColumnDefinition(c.Name, Sql.TypeOf(c.Type), c.Nullable) { Generated = Generated(c) })],
         [.. table.KeyColumns.Select(c => c.Name)],
-        table.Kind == TableKind.Append ? ["INSERT"] : ["SELECT", "INSERT", "UPDATE"]);
+        table switch
+        {
+            { Kind: TableKind.Append } => ["INSERT"],
+            { Sessions: not null } => ["SELECT", "INSERT", "DELETE"],
+            _ => ["SELECT", "INSERT", "UPDATE"],
+        });
 
     private static string? Generated(Column column) =>
         column.Merge == MergeRule.Quotient ? Sql.Quotient(column.Dividend!, column.Divisor!, column.Type) : null;

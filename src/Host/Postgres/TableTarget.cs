@@ -12,10 +12,15 @@ internal sealed class TableTarget : IComparable<TableTarget>
         Table = table;
         _name = (table.Schema ?? application, table.Name);
         Returns = table is { Kind: TableKind.Aggregate, ChangelogTopic: not null };
-        var quoted = Sql.Name(_name.Schema, _name.Name);
+        var quoted = QuotedName;
         if (table.Kind == TableKind.Append)
         {
             Copy = Sql.Copy(quoted, table.WrittenColumns);
+        }
+        else if (table.Sessions is not null)
+        {
+            Merge = SessionSql.Merge(quoted, table, Returns);
+            Lock = SessionSql.Lock(Sql.Name(application, SystemTables.SessionLocks));
         }
         else if (table.KeyColumns.Any())
         {
@@ -35,6 +40,11 @@ internal sealed class TableTarget : IComparable<TableTarget>
     public string Copy { get; } = "";
 
     public string Merge { get; } = "";
+
+    /// <summary>What comes before the merge of sessions: locks of their groups.</summary>
+    public string Lock { get; } = "";
+
+    public string QuotedName => Sql.Name(_name.Schema, _name.Name);
 
     /// <summary>By schema, then name: the order in which every node writes tables.</summary>
     public int CompareTo(TableTarget? other)

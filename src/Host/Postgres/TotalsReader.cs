@@ -6,14 +6,31 @@ namespace Streams.Hosting.Postgres;
 /// <summary>Reads the rows that a merge gives back into a row buffer, column by column, nothing boxed.</summary>
 internal static class TotalsReader
 {
-    public static async Task ReadAsync(NpgsqlDataReader reader, RowBuffer to, CancellationToken cancellation)
+    /// <param name="reader">At the answer of a merge.</param>
+    /// <param name="to">Takes the rows that changed.</param>
+    /// <param name="gone">Takes the keys of rows that stand no more, which the first column then says.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public static async Task ReadAsync(NpgsqlDataReader reader, RowBuffer to, RowBuffer? gone, CancellationToken cancellation)
     {
         while (await reader.ReadAsync(cancellation))
         {
-            for (var i = 0; i < to.Columns.Count; i++)
+            if (gone is null)
             {
-                Append(reader, i, to.Columns[i]);
+                Append(reader, 0, to);
             }
+            else
+            {
+                Append(reader, 1, reader.GetBoolean(0) ? gone : to);
+            }
+        }
+    }
+
+    /// <summary>Keys come first, so those of a row that is gone are the first columns, too.</summary>
+    private static void Append(NpgsqlDataReader reader, int first, RowBuffer to)
+    {
+        for (var i = 0; i < to.Columns.Count; i++)
+        {
+            Append(reader, first + i, to.Columns[i]);
         }
     }
 

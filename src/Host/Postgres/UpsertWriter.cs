@@ -31,6 +31,9 @@ internal sealed class UpsertWriter : IDisposable
     /// <summary>The new totals, once the statements ran; <c>null</c> if the table has no changelog.</summary>
     public RowBuffer? Totals { get; init; }
 
+    /// <summary>The keys of sessions that stand no more, once the statements ran; <c>null</c> without sessions or changelog.</summary>
+    public RowBuffer? Gone { get; init; }
+
     /// <summary>The last row of each key, over all tasks; <c>null</c> if there are no rows.</summary>
     public static UpsertWriter? ForRows(TableTarget target, IEnumerable<RowBuffer> ofTasks)
     {
@@ -49,7 +52,7 @@ internal sealed class UpsertWriter : IDisposable
     }
 
     /// <summary>The deltas of all tasks, added up; the tasks' own stay as they are. <c>null</c> if there are none.</summary>
-    public static UpsertWriter? ForAggregate(TableTarget target, IEnumerable<AggregateChanges> ofTasks, RowBuffer? totals)
+    public static UpsertWriter? ForAggregate(TableTarget target, IEnumerable<AggregateChanges> ofTasks, RowBuffer? totals, RowBuffer? gone)
     {
         var filled = ofTasks.Where(c => c.Count > 0).ToList();
         if (filled.Count == 0)
@@ -64,17 +67,23 @@ internal sealed class UpsertWriter : IDisposable
             filled.ForEach(sum.MergeFrom);
         }
 
-        var writer = new UpsertWriter(target, sum.ToRows(), owned: true) { Totals = totals };
+        var writer = new UpsertWriter(target, sum.ToRows(), owned: true) { Totals = totals, Gone = gone };
         return writer._order.Length == writer._rows.Count
             ? writer
             : throw new InvalidOperationException($"The deltas of {target.Table.Name} hold a key twice; writing one of its rows would drop the others.");
     }
 
+    /// <summary>How many statements merge rows.</summary>
     public int StatementCount => (_order.Length + _rowsPerStatement - 1) / _rowsPerStatement;
 
     /// <summary>The statements that write the rows, made anew with each call.</summary>
     public IEnumerable<NpgsqlBatchCommand> Commands()
     {
+        if (Target.Table.Sessions is not null)
+        {
+            yield return SessionLocks.Command(Target, _rows);
+        }
+
         for (var start = 0; start < _order.Length; start += _rowsPerStatement)
         {
             var rows = _order.AsMemory(start, Math.Min(_rowsPerStatement, _order.Length - start));

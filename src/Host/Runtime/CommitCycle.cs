@@ -17,7 +17,9 @@ namespace Streams.Hosting.Runtime;
 /// <item>Kafka settles what it can: forwarded records arrive. They are not final yet; it is done here because the next step takes
 /// locks that other nodes wait for.</item>
 /// <item>Rows that nodes share are merged, and their new totals queued to the changelog topics. The rows' locks are held until
-/// the commit, so that two nodes that add to one row send its totals in the order in which they were made.</item>
+/// the commit, so that two nodes that add to one row send its totals in the order in which they were made. Totals of sessions are
+/// waited for, and then PostgreSQL is asked whether the locks still stand: a total that another node has moved to another key meanwhile
+/// would stay in the log for ever.</item>
 /// <item>Kafka commits: records and input offsets are one transaction (exactly once), or the records are flushed (at
 /// least once).</item>
 /// <item>PostgreSQL commits.</item>
@@ -27,8 +29,7 @@ namespace Streams.Hosting.Runtime;
 /// </remarks>
 internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeProvider time) : IDisposable
 {
-    private readonly Dictionary<string, OutputBuffer> _changelogs = new(StringComparer.Ordinal);
-    private readonly RowJson _json = new();
+    private readonly Changelog _changelog = new(time);
 
     /// <summary>Tries to commit. When it throws, the same may be tried again with the same progress.</summary>
     /// <returns>How long the locks of rows that nodes share were held; <c>null</c> if there were none.</returns>
@@ -61,7 +62,13 @@ internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeP
                 },
                 cancellation);
             await (settling ?? Task.CompletedTask);
-            SendTotals(transaction.Totals, cancellation);
+            SendTotals(tasks, transaction, progress, cancellation);
+            if (transaction.Gone.Count > 0)
+            {
+                await writer.ArriveAsync(cancellation);
+                await transaction.EnsureHeldAsync(cancellation);
+            }
+
             await writer.CompleteAsync(inputs, cancellation);
             progress.IsLogDone = writer.IsTransactional;
             await transaction.CommitAsync(cancellation);
@@ -81,14 +88,7 @@ internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeP
         }
     }
 
-    public void Dispose()
-    {
-        _json.Dispose();
-        foreach (var records in _changelogs.Values)
-        {
-            records.Dispose();
-        }
-    }
+    public void Dispose() => _changelog.Dispose();
 
     private void SendForwarded(IReadOnlyList<TaskCommit> tasks, CancellationToken cancellation)
     {
@@ -101,29 +101,32 @@ internal sealed class CommitCycle(IStateStore store, IRecordWriter writer, TimeP
         }
     }
 
-    private void SendTotals(IReadOnlyList<RowBuffer> totals, CancellationToken cancellation)
+    private void SendTotals(IReadOnlyList<TaskCommit> tasks, ICommitTransaction transaction, CycleProgress progress, CancellationToken cancellation)
     {
-        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
-        foreach (var rows in totals)
+        foreach (var rows in transaction.Totals)
         {
-            var topic = rows.Table.ChangelogTopic!;
-            if (!_changelogs.TryGetValue(topic, out var records))
-            {
-                _changelogs[topic] = records = new OutputBuffer(topic);
-            }
-
-            records.Clear();
-            for (var row = 0; row < rows.Count; row++)
-            {
-                var start = records.Bytes.Length;
-                _json.WriteKey(rows, row, records.Bytes);
-                var keyLength = records.Bytes.Length - start;
-                _json.WriteValue(rows, row, records.Bytes);
-                records.Close(start, keyLength, hasKey: true, hasValue: true, now, packedHeaders: default);
-            }
-
-            Send(records, cancellation);
+            _changelog.Send(rows, areGone: false, Send);
         }
+
+        foreach (var rows in transaction.Gone)
+        {
+            _changelog.Send(rows, areGone: true, Send);
+        }
+
+        // A session's first time is part of its key. Where records are added up once more, theirs may have got an earlier one meanwhile,
+        // or they are cut into other cycles: the key that was sent for them is taken back, unless it still is one.
+        var isRepeated = progress.IsLogDone || progress.HasSentTotals;
+        foreach (var earlier in tasks.SelectMany(t => t.Changes.Aggregates).Select(a => a.EarlierKeys(isRepeated)).OfType<RowBuffer>())
+        {
+            using (earlier)
+            {
+                _changelog.TakeBack(earlier, transaction.Totals, Send);
+            }
+        }
+
+        progress.HasSentTotals |= !writer.IsTransactional;
+
+        void Send(OutputBuffer records) => this.Send(records, cancellation);
     }
 
     private void Send(OutputBuffer records, CancellationToken cancellation)
@@ -143,4 +146,7 @@ internal sealed class CycleProgress
 
     /// <summary>The log did not say.</summary>
     public bool IsLogUnsure { get; set; }
+
+    /// <summary>Without transactions: totals of these deltas may be in the log.</summary>
+    public bool HasSentTotals { get; set; }
 }

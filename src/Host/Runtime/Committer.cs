@@ -186,7 +186,7 @@ internal sealed class Committer(
         {
             foreach (var part in parts)
             {
-                await CommitAsync([part], new CycleProgress { IsLogDone = progress.IsLogDone }, stopping);
+                await CommitAsync([part], new CycleProgress { IsLogDone = progress.IsLogDone, HasSentTotals = progress.HasSentTotals }, stopping);
             }
 
             return;

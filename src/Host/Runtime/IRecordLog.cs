@@ -93,6 +93,10 @@ internal interface IRecordWriter : IDisposable
     /// <exception cref="Kafka.KafkaFailureException">It shows already.</exception>
     Task SettleAsync(CancellationToken cancellation);
 
+    /// <summary>Waits until all that was sent so far has its place in the log, which a transaction may still take back.</summary>
+    /// <exception cref="Kafka.KafkaFailureException">It has none.</exception>
+    Task ArriveAsync(CancellationToken cancellation);
+
     /// <summary>Waits until everything sent in this cycle is in the log for good: acknowledged, or its transaction committed.</summary>
     /// <param name="inputs">How far the cycle read: part of the transaction, if there is one.</param>
     /// <param name="cancellation">Ends the waiting.</param>

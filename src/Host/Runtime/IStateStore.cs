@@ -88,6 +88,13 @@ internal interface ICommitTransaction : IAsyncDisposable
     /// </summary>
     IReadOnlyList<RowBuffer> Totals { get; }
 
+    /// <summary>The keys of rows that stand no more, of aggregates of sessions that have a changelog topic.</summary>
+    IReadOnlyList<RowBuffer> Gone { get; }
+
+    /// <summary>Asks the store whether the transaction, and with it its locks, still stand.</summary>
+    /// <exception cref="Exception">They do not, or it does not answer: nothing of the transaction will be.</exception>
+    Task EnsureHeldAsync(CancellationToken cancellation);
+
     /// <exception cref="CommitOutcomeUnknownException">The connection broke on the way; ask <see cref="IStateStore.IsCommittedAsync"/>.</exception>
     Task CommitAsync(CancellationToken cancellation);
 }

@@ -166,6 +166,7 @@ internal static class TableComparer
     private static string Text(WindowsDocument? windows) => windows switch
     {
         null => "none",
+        { Kind: WindowsDocument.Sessions } => $"{windows.Kind} with a gap of {windows.Size}",
         { Advance: { } advance } => $"{windows.Kind}, {windows.Size} long, one every {advance}",
         _ => $"{windows.Kind}, {windows.Size} long",
     };

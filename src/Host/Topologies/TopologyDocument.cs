@@ -57,7 +57,7 @@ internal sealed record TableDocument(
     public IEnumerable<ColumnDocument> Key => Columns.Where(c => c.Merge == MergeRule.Key);
 
     /// <summary>What an aggregate groups by: the key without the window.</summary>
-    public IEnumerable<ColumnDocument> Grouping => Key.Where(c => c.Name != TimeWindows.StartColumn);
+    public IEnumerable<ColumnDocument> Grouping => Key.Where(c => c.Name is not (TimeWindows.StartColumn or SessionWindows.StartColumn));
 
     public static TableDocument Of(TableSchema table, IEnumerable<string> sources, string application) => new(
         table.Schema ?? application,
@@ -90,14 +90,23 @@ internal sealed record ColumnDocument(string Name, string Type, bool Nullable, M
 }
 
 /// <summary>An aggregate's windows.</summary>
+/// <param name="Kind">Which.</param>
+/// <param name="Size">How long they are; of sessions, the gap.</param>
+/// <param name="Grace">How long past their end they take records.</param>
 internal sealed record WindowsDocument(string Kind, TimeSpan Size, TimeSpan Grace)
 {
+    public const string Sessions = "sessions";
+
     /// <summary>From one window's start to the next one's, where that is not the size.</summary>
     public TimeSpan? Advance { get; init; }
 
-    public static WindowsDocument Of(TimeWindows windows) => windows.Advance == windows.Size
-        ? new WindowsDocument("tumbling", windows.Size, windows.Grace)
-        : new WindowsDocument("hopping", windows.Size, windows.Grace) { Advance = windows.Advance };
+    public static WindowsDocument Of(Windows windows) => windows switch
+    {
+        TimeWindows time when time.Advance == time.Size => new("tumbling", time.Size, time.Grace),
+        TimeWindows time => new("hopping", time.Size, time.Grace) { Advance = time.Advance },
+        SessionWindows sessions => new(Sessions, sessions.Gap, sessions.Grace),
+        _ => throw new ArgumentOutOfRangeException(nameof(windows), windows, "unknown windows"),
+    };
 }
 
 /// <summary>A topic that gets records forwarded.</summary>

@@ -9,8 +9,8 @@ namespace Streams.Processors;
 /// <remarks>What a batch adds is undone, to the last bit, unless the batch is accepted: its effects come whole or not at all.</remarks>
 internal abstract class Accumulator<TValue>
 {
-    /// <summary>Takes a record's value into a row; rows are numbered from 0 and come into being in order.</summary>
-    public abstract void Add(int row, in TValue value);
+    /// <summary>Takes a record's value, or its time, into a row; rows are numbered from 0 and come into being in order.</summary>
+    public abstract void Add(int row, in TValue value, DateTime time);
 
     /// <summary>Merges a row of another accumulator of the same kind.</summary>
     public abstract void Merge(int row, Accumulator<TValue> other, int otherRow);
@@ -37,9 +37,9 @@ internal abstract class NumberAccumulator<TValue, TNumber> : Accumulator<TValue>
     private int _acceptedRows;
     private int _changes;
 
-    public sealed override void Add(int row, in TValue value)
+    public sealed override void Add(int row, in TValue value, DateTime time)
     {
-        var number = Select(in value);
+        var number = Select(in value, time);
         if (row < _acceptedRows)
         {
             Note(row);
@@ -68,7 +68,7 @@ internal abstract class NumberAccumulator<TValue, TNumber> : Accumulator<TValue>
 
     protected TNumber Delta(int row) => _deltas[row];
 
-    protected abstract TNumber Select(in TValue value);
+    protected abstract TNumber Select(in TValue value, DateTime time);
 
     protected abstract TNumber Combine(TNumber left, TNumber right);
 

@@ -24,6 +24,13 @@ internal abstract class AggregateChanges(TableSchema table)
     /// <summary>The deltas as rows; see <see cref="RowBuffer.SortedByKey"/> for the order to write them in.</summary>
     public abstract RowBuffer ToRows();
 
+    /// <summary>
+    /// Keys under which an earlier run of the same records may have sent totals, where records of other tasks make keys move: those of
+    /// sessions. <c>null</c> if there are none.
+    /// </summary>
+    /// <param name="isRepeated">The same deltas may have been sent; else only those of records that are muted may.</param>
+    public abstract RowBuffer? EarlierKeys(bool isRepeated);
+
     public abstract void Clear();
 }
 
@@ -35,8 +42,10 @@ internal sealed class DeltaMap<TGroup, TValue> : AggregateChanges
     private readonly AggregateShape<TGroup, TValue> _shape;
     private readonly Accumulator<TValue>[] _accumulators;
     private readonly List<WindowedKey<TGroup>> _keys = [];
+    private readonly List<WindowedKey<TGroup>> _muted = [];
     private long _keyBytes;
     private int _acceptedRows;
+    private int _acceptedMuted;
     private long _acceptedKeyBytes;
 
     public DeltaMap(AggregateShape<TGroup, TValue> shape) : base(shape.Table)
@@ -47,11 +56,11 @@ internal sealed class DeltaMap<TGroup, TValue> : AggregateChanges
 
     public override int Count => _keys.Count;
 
-    public override long SizeBytes => ((long)Count * BytesPerRow) + (2 * _keyBytes);
+    public override long SizeBytes => (((long)Count + _muted.Count) * BytesPerRow) + (2 * _keyBytes);
 
-    /// <summary>Adds a record's value to its group.</summary>
+    /// <summary>Adds a record's value and time to its group.</summary>
     /// <exception cref="RecordRejectedException">The group cannot be a key in PostgreSQL.</exception>
-    public void Add(in WindowedKey<TGroup> key, in TValue value)
+    public void Add(in WindowedKey<TGroup> key, in TValue value, DateTime time)
     {
         if (!_rows.TryGetValue(key, out var row))
         {
@@ -61,13 +70,16 @@ internal sealed class DeltaMap<TGroup, TValue> : AggregateChanges
 
         foreach (var accumulator in _accumulators)
         {
-            accumulator.Add(row, in value);
+            accumulator.Add(row, in value, time);
         }
     }
 
+    /// <summary>A record whose output is muted is part of a session: one may have been sent that began with it.</summary>
+    public void AddMuted(in TGroup group, DateTime time) => _muted.Add(new WindowedKey<TGroup>(time, group));
+
     public override void Accept()
     {
-        (_acceptedRows, _acceptedKeyBytes) = (_keys.Count, _keyBytes);
+        (_acceptedRows, _acceptedMuted, _acceptedKeyBytes) = (_keys.Count, _muted.Count, _keyBytes);
         foreach (var accumulator in _accumulators)
         {
             accumulator.Accept();
@@ -82,6 +94,7 @@ internal sealed class DeltaMap<TGroup, TValue> : AggregateChanges
         }
 
         _keys.RemoveRange(_acceptedRows, _keys.Count - _acceptedRows);
+        _muted.RemoveRange(_acceptedMuted, _muted.Count - _acceptedMuted);
         _keyBytes = _acceptedKeyBytes;
         foreach (var accumulator in _accumulators)
         {
@@ -114,10 +127,10 @@ internal sealed class DeltaMap<TGroup, TValue> : AggregateChanges
     public override RowBuffer ToRows()
     {
         var rows = new RowBuffer(Table);
-        var firstKey = _shape.IsWindowed ? 1 : 0;
+        var firstKey = _shape.StartsWithWindow ? 1 : 0;
         for (var row = 0; row < _keys.Count; row++)
         {
-            if (_shape.IsWindowed)
+            if (_shape.StartsWithWindow)
             {
                 ((ColumnBuffer<DateTime>)rows.Columns[0]).Append(_keys[row].WindowStart);
             }
@@ -143,11 +156,36 @@ internal sealed class DeltaMap<TGroup, TValue> : AggregateChanges
         return merged;
     }
 
+    public override RowBuffer? EarlierKeys(bool isRepeated)
+    {
+        var rows = isRepeated ? _keys.Count : 0;
+        if (Table is not { Sessions: not null, ChangelogTopic: not null } || rows + _muted.Count == 0)
+        {
+            return null;
+        }
+
+        var keys = new RowBuffer(Table, Table.KeyColumns);
+        for (var row = 0; row < rows; row++)
+        {
+            _shape.Key.Append(_keys[row].Group, keys.Columns, 0);
+            _accumulators[0].AppendTo(keys.Columns[^1], row);
+        }
+
+        foreach (var (time, group) in _muted)
+        {
+            _shape.Key.Append(group, keys.Columns, 0);
+            ((ColumnBuffer<DateTime>)keys.Columns[^1]).Append(time);
+        }
+
+        return keys;
+    }
+
     public override void Clear()
     {
         _rows.Clear();
         _keys.Clear();
-        _keyBytes = _acceptedKeyBytes = _acceptedRows = 0;
+        _muted.Clear();
+        _keyBytes = _acceptedKeyBytes = _acceptedRows = _acceptedMuted = 0;
         foreach (var accumulator in _accumulators)
         {
             accumulator.Clear();
@@ -163,8 +201,12 @@ internal sealed class DeltaMap<TGroup, TValue> : AggregateChanges
     }
 }
 
-/// <summary>A group in a window. Unwindowed aggregates use <c>default</c> for the start.</summary>
+/// <summary>A group in a window, or in a stretch of sessions. Unwindowed aggregates use <c>default</c> for the start.</summary>
 internal readonly record struct WindowedKey<TGroup>(DateTime WindowStart, TGroup Group);
 
-/// <summary>What an aggregate looks like: its table, its key and its value columns.</summary>
-internal sealed record AggregateShape<TGroup, TValue>(TableSchema Table, bool IsWindowed, KeyShape<TGroup> Key, IReadOnlyList<AggregateColumn<TValue>> Columns);
+/// <summary>What an aggregate looks like.</summary>
+/// <param name="Table">Its table.</param>
+/// <param name="StartsWithWindow">Whether the first column is the window's start.</param>
+/// <param name="Key">The group's columns, which come next.</param>
+/// <param name="Columns">The columns that records add to.</param>
+internal sealed record AggregateShape<TGroup, TValue>(TableSchema Table, bool StartsWithWindow, KeyShape<TGroup> Key, IReadOnlyList<AggregateColumn<TValue>> Columns);

@@ -18,7 +18,7 @@ internal sealed class AggregateNode<TKey, TValue, TGroup>(GroupedStream<TKey, TV
 
     public override TableSchema? Table => TableName is null
         ? null
-        : new TableSchema(TableName, TableKind.Aggregate, [.. WindowColumns, .. _key.Columns, .. Columns.SelectMany(c => c.Columns)])
+        : new TableSchema(TableName, TableKind.Aggregate, [.. WindowColumns, .. _key.Columns, .. ValueColumns.SelectMany(c => c.Columns)])
         {
             Schema = Schema,
             ChangelogTopic = ChangelogTopic,
@@ -33,60 +33,23 @@ internal sealed class AggregateNode<TKey, TValue, TGroup>(GroupedStream<TKey, TV
     ];
 
     private IEnumerable<Column> WindowColumns =>
-        grouped.Windows is null ? [] : [new Column(TimeWindows.StartColumn, ColumnType.Timestamp, Merge: MergeRule.Key)];
+        grouped.Windows is TimeWindows ? [new Column(TimeWindows.StartColumn, ColumnType.Timestamp, Merge: MergeRule.Key)] : [];
+
+    /// <summary>A session's rows are found by their group, and then by their time: so its start is the last column of the key.</summary>
+    private IReadOnlyList<AggregateColumn<TValue>> ValueColumns =>
+        grouped.Windows is SessionWindows ? [SessionBounds.Start<TValue>(), SessionBounds.End<TValue>(), .. Columns] : Columns;
 
     public AggregateChanges CreateChanges() =>
-        new DeltaMap<TGroup, TValue>(new AggregateShape<TGroup, TValue>(Table!, grouped.Windows is not null, _key, Columns));
+        new DeltaMap<TGroup, TValue>(new AggregateShape<TGroup, TValue>(Table!, grouped.Windows is TimeWindows, _key, ValueColumns));
 
-    public override Step CreateStep(TaskBuilder task) =>
-        new AggregateStep(this, grouped, task.Output<TKey, TValue>(Inputs[0]), task.Context, task.AggregateSlot(this));
-
-    private sealed class AggregateStep(
-        AggregateNode<TKey, TValue, TGroup> node, GroupedStream<TKey, TValue, TGroup> grouped, Batch<TKey, TValue> input, BatchContext context, int slot)
-        : RecordStep<TKey, TValue>(node.Name, input, context)
+    public override Step CreateStep(TaskBuilder task)
     {
-        private readonly TimeWindows? _windows = grouped.Windows;
-        private readonly RecordFunc<TKey, TValue, TGroup> _selector = grouped.Selector;
-
-        private DeltaMap<TGroup, TValue> Deltas => (DeltaMap<TGroup, TValue>)Context.Changes.Aggregates[slot];
-
-        public override void Accept() => Deltas.Accept();
-
-        public override void Discard() => Deltas.Discard();
-
-        protected override void Process(in Record<TKey, TValue> record)
+        var (input, slot) = (task.Output<TKey, TValue>(Inputs[0]), task.AggregateSlot(this));
+        return grouped.Windows switch
         {
-            if (_windows is null)
-            {
-                Deltas.Add(new WindowedKey<TGroup>(default, _selector(in record)), record.Value);
-                return;
-            }
-
-            var streamTime = Context.StreamTimeAt(record.Index);
-            var start = _windows.LastStartOf(record.Time);
-            if (!IsOpen(start, streamTime, record.Index))
-            {
-                return;
-            }
-
-            var group = _selector(in record);
-            do
-            {
-                Deltas.Add(new WindowedKey<TGroup>(start, group), record.Value);
-            }
-            while (_windows.TryPrevious(record.Time, ref start) && IsOpen(start, streamTime, record.Index));
-        }
-
-        /// <summary>When it is not, the windows before it are not either.</summary>
-        private bool IsOpen(DateTime start, DateTime streamTime, int record)
-        {
-            if (!_windows!.IsClosed(start, streamTime))
-            {
-                return true;
-            }
-
-            Context.MarkLate(record);
-            return false;
-        }
+            TimeWindows windows => new WindowStep<TKey, TValue, TGroup>(this, grouped.Selector, windows, input, task.Context, slot),
+            SessionWindows sessions => new SessionStep<TKey, TValue, TGroup>(this, grouped.Selector, sessions, input, task.Context, slot),
+            _ => new AggregateStep<TKey, TValue, TGroup>(this, grouped.Selector, input, task.Context, slot),
+        };
     }
 }

@@ -19,7 +19,7 @@ public sealed class Aggregation<TKey, TValue, TGroup>
         _node.Columns.Add(column);
     }
 
-    /// <summary>Names the table that holds the aggregate. Key columns: <c>window_start</c> if windowed, then the group's.</summary>
+    /// <summary>Names the table that holds the aggregate. Key columns: the group's; before them <c>window_start</c> if windowed, or after them <c>session_start</c> of sessions.</summary>
     /// <param name="name">The table's name; at most 63 bytes.</param>
     /// <param name="schema">The PostgreSQL schema to put it in; the application's own when absent.</param>
     public ResultTable ToTable(string name, string? schema = null)
@@ -45,7 +45,8 @@ public sealed class ResultTable
 
     /// <summary>
     /// Sends each changed row to a topic, as its changelog: the key is a JSON object of the key columns, the value one of
-    /// all columns. The last value of a key is its total; values may repeat.
+    /// all columns. The last value of a key is its total; values may repeat. A session that becomes part of an earlier one, or gets an
+    /// earlier start, leaves a null under its former key: a tombstone.
     /// </summary>
     public ResultTable ToTopic(string topic)
     {

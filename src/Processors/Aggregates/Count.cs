@@ -20,7 +20,7 @@ public static class CountAggregate
 
 internal sealed class CountAccumulator<TValue> : NumberAccumulator<TValue, long>
 {
-    protected override long Select(in TValue value) => 1;
+    protected override long Select(in TValue value, DateTime time) => 1;
 
     protected override long Combine(long left, long right) => left + right;
 }

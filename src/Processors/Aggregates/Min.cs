@@ -38,7 +38,7 @@ public static class MinAggregate
 internal sealed class MinAccumulator<TValue, TNumber>(Func<TValue, TNumber> number) : NumberAccumulator<TValue, TNumber>
     where TNumber : struct, INumber<TNumber>
 {
-    protected override TNumber Select(in TValue value) => number(value);
+    protected override TNumber Select(in TValue value, DateTime time) => number(value);
 
     protected override TNumber Combine(TNumber left, TNumber right) => TNumber.MinNumber(left, right);
 }

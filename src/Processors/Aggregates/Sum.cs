@@ -66,7 +66,7 @@ internal static class SumColumn
 internal sealed class SumAccumulator<TValue, TNumber>(Func<TValue, TNumber> number) : NumberAccumulator<TValue, TNumber>
     where TNumber : struct, INumber<TNumber>
 {
-    protected override TNumber Select(in TValue value) => number(value);
+    protected override TNumber Select(in TValue value, DateTime time) => number(value);
 
     protected override TNumber Combine(TNumber left, TNumber right) => left + right;
 }
@@ -76,7 +76,7 @@ internal sealed class WholeSumAccumulator<TValue>(Func<TValue, long> number) : N
 {
     public override void AppendTo(ColumnBuffer column, int row) => ((ColumnBuffer<decimal>)column).Append((decimal)Delta(row));
 
-    protected override Int128 Select(in TValue value) => number(value);
+    protected override Int128 Select(in TValue value, DateTime time) => number(value);
 
     protected override Int128 Combine(Int128 left, Int128 right) => left + right;
 }

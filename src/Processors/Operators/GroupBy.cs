@@ -29,11 +29,11 @@ public static class GroupByOperator
     }
 
     /// <summary>
-    /// Aggregates per window of event time. A window takes records until the stream time of their source partition passes
-    /// its end plus grace; later ones are counted as late and change nothing (<see cref="LateOperator"/> passes them on).
+    /// Aggregates per window of event time: tumbling, hopping, or sessions. A window takes records until the stream time of their source
+    /// partition passes its end plus grace; later ones are counted as late and change nothing (<see cref="LateOperator"/> passes them on).
     /// </summary>
     /// <example><code>grouped.WindowedBy(Tumbling.Of(TimeSpan.FromMinutes(1)).WithGrace(TimeSpan.FromMinutes(1)))</code></example>
-    public static GroupedStream<TKey, TValue, TGroup> WindowedBy<TKey, TValue, TGroup>(this GroupedStream<TKey, TValue, TGroup> grouped, TimeWindows windows)
+    public static GroupedStream<TKey, TValue, TGroup> WindowedBy<TKey, TValue, TGroup>(this GroupedStream<TKey, TValue, TGroup> grouped, Windows windows)
     {
         ArgumentNullException.ThrowIfNull(grouped);
         ArgumentNullException.ThrowIfNull(windows);

@@ -25,7 +25,7 @@ public static class LateOperator
     }
 }
 
-internal sealed class LateNode<TKey, TValue>(Stream<TKey, TValue> input, TimeWindows? windows, string? name)
+internal sealed class LateNode<TKey, TValue>(Stream<TKey, TValue> input, Windows? windows, string? name)
     : TaskNode(input.Node.Builder, NodeKind.Processor, "LATE", name, input.Node)
 {
     public override IEnumerable<string> Problems =>
@@ -36,12 +36,12 @@ internal sealed class LateNode<TKey, TValue>(Stream<TKey, TValue> input, TimeWin
 }
 
 internal sealed class LateStep<TKey, TValue>(
-    string name, Batch<TKey, TValue> input, BatchContext context, Batch<TKey, TValue> output, TimeWindows windows)
+    string name, Batch<TKey, TValue> input, BatchContext context, Batch<TKey, TValue> output, Windows windows)
     : OperatorStep<TKey, TValue, TKey, TValue>(name, input, context, output)
 {
     protected override void Process(in Record<TKey, TValue> record)
     {
-        if (windows.IsClosed(windows.LastStartOf(record.Time), Context.StreamTimeAt(record.Index)))
+        if (windows.IsLate(record.Time, Context.StreamTimeAt(record.Index)))
         {
             Output.Add(in record);
         }

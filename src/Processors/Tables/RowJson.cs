@@ -21,21 +21,25 @@ internal sealed class RowJson : IDisposable
     });
 
     /// <summary>Appends an object of the row's key columns.</summary>
-    public void WriteKey(RowBuffer rows, int row, ByteBuffer output) => Write(rows, row, output, keyOnly: true);
+    public void WriteKey(RowBuffer rows, int row, ByteBuffer output) => Write(rows, row, output, static column => column.Merge == MergeRule.Key);
+
+    /// <summary>Appends an object of a session's group: its key columns but for its start.</summary>
+    public void WriteGroup(RowBuffer rows, int row, ByteBuffer output) =>
+        Write(rows, row, output, static column => column.Merge == MergeRule.Key && column.Name != SessionWindows.StartColumn);
 
     /// <summary>Appends an object of all columns of the buffer.</summary>
-    public void WriteValue(RowBuffer rows, int row, ByteBuffer output) => Write(rows, row, output, keyOnly: false);
+    public void WriteValue(RowBuffer rows, int row, ByteBuffer output) => Write(rows, row, output, static _ => true);
 
     public void Dispose() => _writer.Dispose();
 
-    private void Write(RowBuffer rows, int row, ByteBuffer output, bool keyOnly)
+    private void Write(RowBuffer rows, int row, ByteBuffer output, Func<Column, bool> isPart)
     {
         _writer.Reset(output);
         _writer.WriteStartObject();
         for (var i = 0; i < rows.Columns.Count; i++)
         {
             var column = rows.Columns[i];
-            if (!keyOnly || column.Column.Merge == MergeRule.Key)
+            if (isPart(column.Column))
             {
                 _writer.WritePropertyName(column.JsonName);
                 WriteValue(column, row);

@@ -7,7 +7,7 @@ namespace Streams.Processors.Testing;
 internal sealed class MemoryTable(TableSchema schema)
 {
     private readonly SortedDictionary<RowKey, object?[]> _committed = [];
-    private readonly SortedDictionary<RowKey, object?[]> _staged = [];
+    private readonly SortedDictionary<RowKey, object?[]?> _staged = [];
 
     public TableSchema Schema { get; } = schema;
 
@@ -18,6 +18,12 @@ internal sealed class MemoryTable(TableSchema schema)
     /// <exception cref="InvalidOperationException">A row is appended a second time.</exception>
     public void Stage(RowBuffer rows)
     {
+        if (Schema.Sessions is not null)
+        {
+            StageSessions(rows);
+            return;
+        }
+
         foreach (var row in rows.SortedByKey())
         {
             var incoming = Read(rows, row);
@@ -40,7 +46,7 @@ internal sealed class MemoryTable(TableSchema schema)
     public RowBuffer StagedRows()
     {
         var totals = new RowBuffer(Schema, Schema.Columns);
-        foreach (var row in _staged.Values)
+        foreach (var row in _staged.Values.OfType<object?[]>())
         {
             for (var i = 0; i < row.Length; i++)
             {
@@ -51,17 +57,68 @@ internal sealed class MemoryTable(TableSchema schema)
         return totals;
     }
 
+    /// <summary>The key columns of rows that stand no more, in key order.</summary>
+    public RowBuffer GoneRows()
+    {
+        var gone = new RowBuffer(Schema, Schema.KeyColumns);
+        foreach (var (key, _) in _staged.Where(s => s.Value is null))
+        {
+            for (var i = 0; i < gone.Columns.Count; i++)
+            {
+                gone.Columns[i].AppendValue(key[i]);
+            }
+        }
+
+        return gone;
+    }
+
     public void Commit()
     {
         foreach (var (key, row) in _staged)
         {
-            _committed[key] = row;
+            if (row is null)
+            {
+                _committed.Remove(key);
+            }
+            else
+            {
+                _committed[key] = row;
+            }
         }
 
         _staged.Clear();
     }
 
     public void Rollback() => _staged.Clear();
+
+    private void StageSessions(RowBuffer rows)
+    {
+        foreach (var group in rows.SortedByKey().Select(row => Read(rows, row)).GroupBy(row => GroupOf(KeyOf(row))))
+        {
+            var standing = _committed.Where(r => !_staged.ContainsKey(r.Key)).Concat(_staged.Where(r => r.Value is not null).Select(r => new KeyValuePair<RowKey, object?[]>(r.Key, r.Value!)))
+                .Where(r => GroupOf(r.Key).CompareTo(group.Key) == 0).Select(r => r.Value);
+            var (changed, gone) = SessionMerge.Merge(Schema, standing, group);
+            foreach (var row in gone)
+            {
+                // What came and went within the transaction was never there for others.
+                if (_committed.ContainsKey(KeyOf(row)))
+                {
+                    _staged[KeyOf(row)] = null;
+                }
+                else
+                {
+                    _staged.Remove(KeyOf(row));
+                }
+            }
+
+            foreach (var row in changed)
+            {
+                _staged[KeyOf(row)] = Compute(row);
+            }
+        }
+    }
+
+    private static RowKey GroupOf(RowKey key) => key.WithoutLast();
 
     private object?[] Read(RowBuffer rows, int row)
     {

@@ -54,7 +54,8 @@ internal sealed class MemoryTables
                 }
             }
 
-            transaction.Totals = Totals(changes);
+            transaction.Totals = Changed(changes, table => table.StagedRows());
+            transaction.Gone = Changed(changes, table => table.GoneRows());
             return transaction;
         }
         catch
@@ -112,10 +113,10 @@ internal sealed class MemoryTables
         }
     }
 
-    private List<RowBuffer> Totals(IReadOnlyList<ChangeSet> changes) =>
+    private List<RowBuffer> Changed(IReadOnlyList<ChangeSet> changes, Func<MemoryTable, RowBuffer> rows) =>
     [
         .. changes.SelectMany(c => c.Aggregates).Where(a => a.Table.ChangelogTopic is not null && a.Count > 0)
-            .Select(a => Find(a.Table.Name, a.Table.Schema)).Distinct().Select(table => table.StagedRows()),
+            .Select(a => Find(a.Table.Name, a.Table.Schema)).Distinct().Select(rows),
     ];
 
     private MemoryTable Find(string table, string? schema) =>
@@ -129,6 +130,9 @@ internal sealed class MemoryTransaction(MemoryTables tables, IReadOnlyList<DeadL
     /// <summary>The new totals of the rows that changed: one buffer, with all columns, per changed aggregate that has a changelog topic.</summary>
     public IReadOnlyList<RowBuffer> Totals { get; internal set; } = [];
 
+    /// <summary>The keys of rows that stand no more, one buffer for each one of <see cref="Totals"/>.</summary>
+    public IReadOnlyList<RowBuffer> Gone { get; internal set; } = [];
+
     public IReadOnlyList<DeadLetter> DeadLetters { get; } = deadLetters;
 
     public void Commit() => tables.Commit(this);
@@ -136,7 +140,7 @@ internal sealed class MemoryTransaction(MemoryTables tables, IReadOnlyList<DeadL
     public void Dispose()
     {
         tables.Rollback(this);
-        foreach (var rows in Totals)
+        foreach (var rows in Totals.Concat(Gone))
         {
             rows.Dispose();
         }

@@ -21,17 +21,24 @@ internal sealed class MemoryTopic
     }
 
     /// <summary>Takes in changed rows as a changelog.</summary>
-    public void AddAll(RowBuffer totals, RowJson json, long timestampMs)
+    /// <param name="rows">The rows, or the keys of rows that stand no more.</param>
+    /// <param name="areGone">Which of the two.</param>
+    /// <param name="json">Writes them.</param>
+    /// <param name="timestampMs">When.</param>
+    public void AddAll(RowBuffer rows, bool areGone, RowJson json, long timestampMs)
     {
         using var bytes = new ByteBuffer();
-        for (var row = 0; row < totals.Count; row++)
+        for (var row = 0; row < rows.Count; row++)
+        {
+            var key = Written(json.WriteKey, row);
+            _records.Add(new LogRecord(_records.Count, key, areGone ? null : Written(json.WriteValue, row), timestampMs, []));
+        }
+
+        byte[] Written(Action<RowBuffer, int, ByteBuffer> write, int row)
         {
             bytes.Truncate(0);
-            json.WriteKey(totals, row, bytes);
-            var key = bytes.Written.ToArray();
-            bytes.Truncate(0);
-            json.WriteValue(totals, row, bytes);
-            _records.Add(new LogRecord(_records.Count, key, bytes.Written.ToArray(), timestampMs, []));
+            write(rows, row, bytes);
+            return bytes.Written.ToArray();
         }
     }
 

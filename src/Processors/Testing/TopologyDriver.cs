@@ -108,9 +108,11 @@ public sealed class TopologyDriver : IDisposable
     {
         var pending = _tasks.Values.Where(t => t.PendingRecords > 0).Select(t => (Task: t, Changes: t.TakeChanges())).ToList();
         using var transaction = _tables.Begin([.. pending.Select(p => p.Changes)]);
-        foreach (var totals in transaction.Totals)
+        var timestamp = (Now - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerMillisecond;
+        foreach (var (totals, gone) in transaction.Totals.Zip(transaction.Gone))
         {
-            _topics[totals.Table.ChangelogTopic!].AddAll(totals, _json, (Now - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerMillisecond);
+            _topics[totals.Table.ChangelogTopic!].AddAll(totals, areGone: false, _json, timestamp);
+            _topics[totals.Table.ChangelogTopic!].AddAll(gone, areGone: true, _json, timestamp);
         }
 
         foreach (var (task, changes) in pending)

@@ -78,6 +78,8 @@ public sealed class AlternatingWriterTests
 
         public Task SettleAsync(CancellationToken cancellation) => Note("settle");
 
+        public Task ArriveAsync(CancellationToken cancellation) => Note("arrive");
+
         public Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation)
         {
             Note("complete");

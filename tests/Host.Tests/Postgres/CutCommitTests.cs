@@ -212,6 +212,8 @@ public sealed class CutCommitTests(TestPostgres postgres, ITestOutputHelper outp
 
         public Task SettleAsync(CancellationToken cancellation) => Task.CompletedTask;
 
+        public Task ArriveAsync(CancellationToken cancellation) => Task.CompletedTask;
+
         public Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation)
         {
             _committed.AddRange(_open);

@@ -55,6 +55,18 @@ public sealed class CommitCycleTests
         Assert.Equal(["begin", "settle", "write", "settled", "abandon"], _calls);
     }
 
+    [Fact]
+    public async Task totals_of_sessions_are_in_the_log_before_their_locks_are_looked_at_and_only_then_is_it_complete()
+    {
+        var sessions = new TableSchema("sessions", TableKind.Aggregate, [new Column("session_start", ColumnType.Timestamp, Merge: MergeRule.Key)]) { ChangelogTopic = "changes" };
+        var (writer, store) = (new Writer(_calls, isTransactional: true), new Store(_calls) { Gone = [new RowBuffer(sessions)] });
+        using var cycle = new CommitCycle(store, writer, TimeProvider.System);
+        writer.Settled.SetResult();
+        store.Written.SetResult();
+        await cycle.RunAsync([], new CycleProgress(), Cancel);
+        Assert.Equal(["merge", "arrive", "held?", "complete", "commit"], _calls[^5..]);
+    }
+
     /// <summary>A log whose records arrive when the test says so.</summary>
     private sealed class Writer(List<string> calls, bool isTransactional) : IRecordWriter
     {
@@ -74,6 +86,8 @@ public sealed class CommitCycleTests
             await Settled.Task;
             calls.Add("settled");
         }
+
+        public Task ArriveAsync(CancellationToken cancellation) => Note("arrive");
 
         public Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) => Note("complete");
 
@@ -97,6 +111,8 @@ public sealed class CommitCycleTests
 
         public IReadOnlyList<RowBuffer> Totals => [];
 
+        public IReadOnlyList<RowBuffer> Gone { get; init; } = [];
+
         public async Task<ICommitTransaction> WriteAsync(
             IReadOnlyList<TaskCommit> tasks, Func<CancellationToken, Task> beforeMerge, CancellationToken cancellation)
         {
@@ -105,6 +121,12 @@ public sealed class CommitCycleTests
             await beforeMerge(cancellation);
             calls.Add("merge");
             return this;
+        }
+
+        public Task EnsureHeldAsync(CancellationToken cancellation)
+        {
+            calls.Add("held?");
+            return Task.CompletedTask;
         }
 
         public Task CommitAsync(CancellationToken cancellation)

@@ -50,6 +50,8 @@ internal sealed class FakePlainWriter(Simulator simulator, SimulatedProcess proc
 
     public Task SettleAsync(CancellationToken cancellation) => FlushAsync(cancellation);
 
+    public Task ArriveAsync(CancellationToken cancellation) => FlushAsync(cancellation);
+
     public Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation) => FlushAsync(cancellation);
 
     private async Task FlushAsync(CancellationToken cancellation)

@@ -67,6 +67,8 @@ internal sealed class FakeProducer(Simulator simulator, SimulatedProcess process
 
     public Task DeliverAsync() => Task.CompletedTask;
 
+    public Task ArriveAsync(TimeSpan timeout) => _sending;
+
     public async Task SendOffsetsAsync(IReadOnlyCollection<PartitionOffset> offsets, IGroupMembership member, TimeSpan timeout)
     {
         ThrowIfFailed();

@@ -42,7 +42,7 @@ internal sealed class VisitCodec : ICodec<Visit>
 
 /// <summary>
 /// The topology that is simulated, with all that a cycle can hold: forwarded records, rows that are appended, windowed counts
-/// with a changelog, late records, and totals that all nodes add to.
+/// with a changelog, late records, totals that all nodes add to, and sessions that they make together.
 /// </summary>
 internal static class SimulatedTopology
 {
@@ -54,9 +54,13 @@ internal static class SimulatedTopology
     public const string ErrorCountsTopic = "error-counts";
     public const string StatusTotals = "status_totals";
     public const string StatusTotalsTopic = "status-totals";
+    public const string Sessions = "sessions";
+    public const string SessionsTopic = "session-changes";
     public const int FirstErrorStatus = 400;
     public static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
     public static readonly TimeSpan Grace = TimeSpan.FromMinutes(1);
+    public static readonly TimeSpan SessionGap = TimeSpan.FromSeconds(15);
+    public static readonly TimeSpan SessionGrace = TimeSpan.FromSeconds(30);
 
     public static Topology Build()
     {
@@ -69,6 +73,11 @@ internal static class SimulatedTopology
         minutes.Count("n").ToTable(ErrorCounts).ToTopic(ErrorCountsTopic);
         minutes.Late().To(LateErrors);
         visits.GroupBy(visit => visit.Status, "status").Count("n").ToTable(StatusTotals).ToTopic(StatusTotalsTopic);
+        visits.GroupBy(visit => new VisitKey(visit.Path, visit.Status))
+            .WindowedBy(Streams.Sessions.WithGap(SessionGap).WithGrace(SessionGrace))
+            .Count("n")
+            .ToTable(Sessions)
+            .ToTopic(SessionsTopic);
         return builder.Build();
     }
 }

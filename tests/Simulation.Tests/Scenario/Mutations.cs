@@ -79,6 +79,10 @@ internal static class Mutations
     {
         public IReadOnlyList<RowBuffer> Totals => inner.Totals;
 
+        public IReadOnlyList<RowBuffer> Gone => inner.Gone;
+
+        public Task EnsureHeldAsync(CancellationToken cancellation) => inner.EnsureHeldAsync(cancellation);
+
         public async Task CommitAsync(CancellationToken cancellation)
         {
             var logCommit = pending.Next!;
@@ -142,6 +146,8 @@ internal static class Mutations
         private sealed class Writer(IRecordWriter inner, PendingLogCommits pending) : IRecordWriter
         {
             public bool IsTransactional => inner.IsTransactional;
+
+            public Task ArriveAsync(CancellationToken cancellation) => inner.ArriveAsync(cancellation);
 
             public Task CompleteAsync(IReadOnlyList<LogPosition> inputs, CancellationToken cancellation)
             {

@@ -105,23 +105,23 @@ internal sealed class Database
     }
 
     /// <summary>Merges rows that nodes share.</summary>
-    /// <returns>The new totals of those with a changelog.</returns>
-    public async Task<IReadOnlyList<(TableSchema Table, List<object?[]> Rows)>> MergeAsync(Session session, IReadOnlyList<TableRows> merges)
+    /// <returns>What became of those with a changelog.</returns>
+    public async Task<IReadOnlyList<MergedRows>> MergeAsync(Session session, IReadOnlyList<TableRows> merges)
     {
-        var totals = new List<(TableSchema, List<object?[]>)>();
+        var merged = new List<MergedRows>();
         session.Statements++;
         foreach (var merge in merges)
         {
             await PauseAsync(session);
-            var rows = await MergeAsync(session, merge);
+            var rows = merge.Table.Windows is SessionWindows ? await MergeSessionsAsync(session, merge) : await MergeAsync(session, merge);
             if (merge.Table.ChangelogTopic is not null)
             {
-                totals.Add((merge.Table, rows));
+                merged.Add(rows);
             }
         }
 
         WatchIdle(session);
-        return totals;
+        return merged;
     }
 
     public Task<IReadOnlyDictionary<TopicPartition, long>> ErasAsync(IReadOnlyList<TopicPartition> partitions) =>
@@ -236,7 +236,7 @@ internal sealed class Database
         }
     }
 
-    private async Task<List<object?[]>> MergeAsync(Session session, TableRows merge)
+    private async Task<MergedRows> MergeAsync(Session session, TableRows merge)
     {
         var table = _tables[merge.Table.Name];
         var totals = new List<object?[]>();
@@ -248,7 +248,31 @@ internal sealed class Database
             totals.Add(row);
         }
 
-        return totals;
+        return new MergedRows(merge.Table, totals, []);
+    }
+
+    /// <summary>Groups are locked in one statement; the next sees what those have committed who held the locks before.</summary>
+    private async Task<MergedRows> MergeSessionsAsync(Session session, TableRows merge)
+    {
+        var table = _tables[merge.Table.Name];
+        var groups = merge.Rows.GroupBy(r => r.Key.WithoutLast(), r => r.Values).OrderBy(g => g.Key).ToList();
+        foreach (var group in groups)
+        {
+            await _locks.TakeAsync(session, $"{merge.Table.Name} {group.Key}");
+        }
+
+        await PauseAsync(session);
+        var merged = new MergedRows(merge.Table, [], []);
+        foreach (var group in groups)
+        {
+            var (changed, gone) = SessionMerge.Merge(table.Schema, table.Rows.Where(r => r.Key.WithoutLast().Equals(group.Key)).Select(r => r.Value), group);
+            session.Rows.AddRange(gone.Select(row => (table, table.KeyOf(row), (object?[]?)null)));
+            session.Rows.AddRange(changed.Select(row => (table, table.KeyOf(row), (object?[]?)row)));
+            merged.Changed.AddRange(changed);
+            merged.Gone.AddRange(gone.Where(row => !changed.Any(c => table.KeyOf(c).Equals(table.KeyOf(row)))));
+        }
+
+        return merged;
     }
 
     /// <summary>Between two statements.</summary>
@@ -281,7 +305,14 @@ internal sealed class Database
 
         foreach (var (table, key, row) in session.Rows)
         {
-            table.Rows[key] = row;
+            if (row is null)
+            {
+                table.Rows.Remove(key);
+            }
+            else
+            {
+                table.Rows[key] = row;
+            }
         }
 
         foreach (var letter in session.DeadLetters.Where(l => !Letters.TryAdd(l)))

@@ -1,5 +1,6 @@
 using Npgsql;
 using Simulation.Tests.Machine;
+using Streams;
 using Streams.Hosting.Postgres;
 using Streams.Hosting.Runtime;
 using Streams.Processors;
@@ -40,12 +41,13 @@ internal sealed class FakeStore(Simulator simulator, Network network, Database d
             await StatementAsync($"{session.Name} write", () => database.WriteAsync(session, write));
             if (!write.Merges.Any(m => m.Rows.Count > 0))
             {
-                return new Transaction(this, session, []);
+                return new Transaction(this, session, [], []);
             }
 
             await beforeMerge(cancellation);
-            var totals = await StatementAsync($"{session.Name} merge", () => database.MergeAsync(session, write.Merges));
-            return new Transaction(this, session, [.. totals.Select(t => Write.ToBuffer(t.Table, t.Rows))]);
+            var merged = await StatementAsync($"{session.Name} merge", () => database.MergeAsync(session, write.Merges));
+            return new Transaction(
+                this, session, [.. merged.Select(m => m.ChangedRows())], [.. merged.Where(m => m.Table.Windows is SessionWindows).Select(m => m.GoneKeys())]);
         }
         catch (FencedException fenced)
         {
@@ -150,9 +152,17 @@ internal sealed class FakeStore(Simulator simulator, Network network, Database d
         }
     }
 
-    private sealed class Transaction(FakeStore store, Session session, IReadOnlyList<RowBuffer> totals) : ICommitTransaction
+    private sealed class Transaction(FakeStore store, Session session, IReadOnlyList<RowBuffer> totals, IReadOnlyList<RowBuffer> gone) : ICommitTransaction
     {
         public IReadOnlyList<RowBuffer> Totals => totals;
+
+        public IReadOnlyList<RowBuffer> Gone => gone;
+
+        public Task EnsureHeldAsync(CancellationToken cancellation) => store.StatementAsync($"{session.Name} still stands", () =>
+        {
+            session.ThrowIfEnded();
+            return Task.FromResult(true);
+        });
 
         public async Task CommitAsync(CancellationToken cancellation)
         {
@@ -169,7 +179,7 @@ internal sealed class FakeStore(Simulator simulator, Network network, Database d
 
         public ValueTask DisposeAsync()
         {
-            foreach (var rows in totals)
+            foreach (var rows in totals.Concat(gone))
             {
                 rows.Dispose();
             }

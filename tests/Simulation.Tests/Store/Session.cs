@@ -20,7 +20,8 @@ internal sealed class Session(string name)
 
     public SortedDictionary<TopicPartition, PartitionRow> Partitions { get; } = [];
 
-    public List<(Table Table, RowKey Key, object?[] Row)> Rows { get; } = [];
+    /// <summary>Rows as they will be; <c>null</c> for those that will be no more.</summary>
+    public List<(Table Table, RowKey Key, object?[]? Row)> Rows { get; } = [];
 
     public List<DeadLetter> DeadLetters { get; } = [];
 
@@ -57,6 +58,8 @@ internal sealed class Table(TableSchema schema)
     public TableSchema Schema { get; } = schema;
 
     public SortedDictionary<RowKey, object?[]> Rows { get; } = [];
+
+    public RowKey KeyOf(object?[] row) => new([.. row.Where((_, i) => Schema.Columns[i].Merge == MergeRule.Key).Select(v => v!)]);
 
     /// <summary>The row as it will be: merged into the one that stands, by PostgreSQL's rules.</summary>
     public object?[] Merge(RowKey key, object?[] incoming) => !Rows.TryGetValue(key, out var current)

@@ -14,6 +14,29 @@ internal sealed record ReplayMark(TopicPartition Partition, long Offset, long Nu
 /// <summary>Rows for one table, in key order.</summary>
 internal sealed record TableRows(TableSchema Table, IReadOnlyList<(RowKey Key, object?[] Values)> Rows);
 
+/// <summary>What a merge made of rows: those that changed, and those that stand no more.</summary>
+internal sealed record MergedRows(TableSchema Table, List<object?[]> Changed, List<object?[]> Gone)
+{
+    /// <summary>The former, with all columns.</summary>
+    public RowBuffer ChangedRows() => Write.ToBuffer(Table, Changed);
+
+    /// <summary>The latter's keys.</summary>
+    public RowBuffer GoneKeys()
+    {
+        var keys = new RowBuffer(Table, Table.KeyColumns);
+        foreach (var row in Gone)
+        {
+            var values = row.Where((_, i) => Table.Columns[i].Merge == MergeRule.Key).ToList();
+            for (var i = 0; i < values.Count; i++)
+            {
+                keys.Columns[i].AppendValue(values[i]);
+            }
+        }
+
+        return keys;
+    }
+}
+
 /// <summary>
 /// What a cycle sends to the server: copied out of the change sets at once, as bytes on a wire would be. The node may have
 /// thrown those away by the time the server gets to it.
