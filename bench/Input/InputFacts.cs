@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Text;
+using Streams.Bench.Throughput;
 
 namespace Streams.Bench.Input;
 
@@ -25,12 +26,16 @@ internal sealed record InputFacts
 
     /// <summary>How many combinations of minute, path and status the errors have.</summary>
     public long Counts { get; set; }
+
+    /// <summary>How many sessions the errors of one path and status make.</summary>
+    public long Sessions { get; set; }
 }
 
 /// <summary>Adds up the facts, click by click. Relies on how the generator writes a click: no escapes, no white space.</summary>
 internal sealed class FactCounter
 {
     private readonly HashSet<(string Minute, string Path, int Status)> _keys = [];
+    private readonly Dictionary<(string Path, int Status), TimeSpan> _lastErrors = [];
 
     public InputFacts Facts { get; } = new();
 
@@ -50,11 +55,25 @@ internal sealed class FactCounter
         Facts.ErrorStatuses += status;
         Facts.ErrorUsers += Number(value, "\"user_id\":"u8) ?? 0;
         Facts.ErrorMilliseconds += (Digits(time, 17, 2) * 1000) + Digits(time, 20, 3);
-        if (_keys.Add((Encoding.ASCII.GetString(time[..16]), Encoding.UTF8.GetString(Text(value, "\"path\":\""u8)), status)))
+        var path = Encoding.UTF8.GetString(Text(value, "\"path\":\""u8));
+        if (_keys.Add((Encoding.ASCII.GetString(time[..16]), path, status)))
         {
             Facts.Counts++;
         }
+
+        // Clicks are made in the order of their times.
+        var at = SinceYear1(time);
+        if (!_lastErrors.TryGetValue((path, status), out var last) || at - last > Shapes.SessionGap)
+        {
+            Facts.Sessions++;
+        }
+
+        _lastErrors[(path, status)] = at;
     }
+
+    private static TimeSpan SinceYear1(ReadOnlySpan<byte> time) => new(
+        new DateOnly((int)Digits(time, 0, 4), (int)Digits(time, 5, 2), (int)Digits(time, 8, 2)).DayNumber,
+        (int)Digits(time, 11, 2), (int)Digits(time, 14, 2), (int)Digits(time, 17, 2), (int)Digits(time, 20, 3));
 
     private static long Digits(ReadOnlySpan<byte> text, int start, int length) =>
         Utf8Parser.TryParse(text.Slice(start, length), out int number, out _) ? number : throw Unexpected(text);

@@ -16,6 +16,9 @@ internal enum Shape
     /// <summary>The errors go to a table.</summary>
     FilterToTable,
 
+    /// <summary>Bursts of errors: sessions per path and status, to a table and a topic.</summary>
+    Sessions,
+
     /// <summary>The main job as somebody would write it who has not heard of codecs: a class, and <c>Codecs.FastJson</c>.</summary>
     MainWithPlainClasses,
 }
@@ -23,6 +26,9 @@ internal enum Shape
 /// <summary>The topologies.</summary>
 internal static class Shapes
 {
+    /// <summary>Errors of popular paths follow each other more closely than this, those of others do not.</summary>
+    public static readonly TimeSpan SessionGap = TimeSpan.FromSeconds(1);
+
     public static Topology Build(Shape shape, ClickstreamNames names)
     {
         var builder = new StreamBuilder();
@@ -35,6 +41,14 @@ internal static class Shapes
                 break;
             case Shape.FilterToTable:
                 Errors(builder, names).ToTable(names.ErrorsTable, table => table.WithRawValue("click"));
+                break;
+            case Shape.Sessions:
+                Errors(builder, names)
+                    .GroupBy(click => new ErrorKey(click.Path, click.Status))
+                    .WindowedBy(Sessions.WithGap(SessionGap))
+                    .Count("n")
+                    .ToTable(names.CountsTable)
+                    .ToTopic(names.CountsTopic);
                 break;
             case Shape.MainWithPlainClasses:
                 MainWithPlainClasses(builder, names);
