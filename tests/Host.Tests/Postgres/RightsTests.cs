@@ -12,11 +12,11 @@ public sealed class RightsTests(TestPostgres postgres)
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    private static string As(StoreHarness harness, string role) =>
+    internal static string As(StoreHarness harness, string role) =>
         new NpgsqlConnectionStringBuilder(harness.ConnectionString) { Username = role, Password = "secret" }.ConnectionString;
 
     /// <summary>Runs the script as its head says, with psql.</summary>
-    private static void MakeRole(StoreHarness harness, string role, string schema = StoreHarness.Application, string script = "postgres-role.sql")
+    internal static void MakeRole(StoreHarness harness, string role, string schema = StoreHarness.Application, string script = "postgres-role.sql")
     {
         var connection = new NpgsqlConnectionStringBuilder(harness.ConnectionString);
         var result = Command.Run(Path.Combine(PostgresBinaries.Find((string?)null, null, "").Folder, "psql"),

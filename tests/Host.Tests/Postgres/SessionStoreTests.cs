@@ -279,18 +279,27 @@ public sealed class SessionStoreTests(TestPostgres postgres)
     }
 
     [Fact]
-    public async Task a_role_without_the_right_to_delete_rows_of_sessions_is_told_what_it_needs()
+    public async Task the_documented_role_can_merge_sessions_and_one_that_may_not_delete_their_rows_is_told_so()
     {
-        await using var harness = await StoreHarness.StartAsync(postgres, Topology());
-        await harness.ExecuteAsync(
-            """
-            CREATE ROLE session_writer LOGIN PASSWORD 'secret';
-            GRANT USAGE ON SCHEMA clickstream TO session_writer;
-            GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA clickstream TO session_writer;
-            GRANT DELETE ON clickstream.nodes TO session_writer;
-            """);
-        var store = harness.Open(connectionString: new NpgsqlConnectionStringBuilder(harness.ConnectionString) { Username = "session_writer", Password = "secret" }.ConnectionString);
+        var topology = Topology();
+        await using var harness = await StoreHarness.StartAsync(postgres, topology);
+        RightsTests.MakeRole(harness, "session_node");
+        var store = harness.Open(connectionString: RightsTests.As(harness, "session_node"));
+        await store.PrepareAsync(Cancel);
+        using var worker = new Worker(topology);
+        worker.Start(Assert.Single(await store.AcquireAsync([worker.Partition], Cancel)));
+        foreach (var minutes in new[] { 0, 20, 10 })
+        {
+            worker.Feed(At(minutes), Json("a"));
+            var commit = worker.Take();
+            await using var transaction = await store.WriteAsync([commit], Cancel);
+            await transaction.CommitAsync(Cancel);
+            worker.Committed(commit);
+        }
+
+        Assert.Equal(["(a,12:00,12:20,3)"], await harness.RowsAsync(Rows));
+        await harness.ExecuteAsync("REVOKE DELETE ON clickstream.sessions FROM session_node");
         var refused = await Assert.ThrowsAsync<MissingRightsException>(() => store.PrepareAsync(Cancel));
-        Assert.Contains("GRANT DELETE ON \"clickstream\".\"sessions\" TO \"session_writer\";", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("GRANT DELETE ON \"clickstream\".\"sessions\" TO \"session_node\";", refused.Message, StringComparison.Ordinal);
     }
 }
