@@ -1,6 +1,6 @@
+using Npgsql;
 using NpgsqlTypes;
 using Streams.Processors;
-using Npgsql;
 
 namespace Streams.Hosting.Postgres;
 
