@@ -136,6 +136,9 @@ internal sealed class Job : IAsyncDisposable
         "partitions", "partition, node", "node IS NOT NULL", r => (Key: r.GetInt32(0), Value: r.GetString(1)),
         rows => rows.ToDictionary(r => r.Key, r => r.Value));
 
+    /// <summary>The rows of a table of its schema.</summary>
+    public Task<IReadOnlyList<TRow>> RowsAsync<TRow>(string table, string columns, Func<NpgsqlDataReader, TRow> read) => ReadAsync(table, columns, null, read, rows => rows);
+
     public Task<IReadOnlyList<ErrorRow>> ErrorRowsAsync() => ReadAsync(
         "errors", "topic, partition, \"offset\", time, path, status, user_id", null,
         r => new ErrorRow(

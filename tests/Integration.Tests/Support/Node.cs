@@ -12,8 +12,9 @@ internal sealed class Node : IAsyncDisposable
     private readonly NodeProcess _process;
     private readonly HttpClient _http;
 
-    private Node(NodeProcess process, int port)
+    private Node(NodeProcess process, string? name, int port)
     {
+        Name = name;
         _process = process;
         _http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromSeconds(10) };
     }
@@ -21,6 +22,9 @@ internal sealed class Node : IAsyncDisposable
     /// <summary>The app's program file, as built together with these tests.</summary>
     public static string Program { get; } = typeof(Node).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
         .Single(a => a.Key == "Clickstream").Value!;
+
+    /// <summary>What its configuration calls it; <c>null</c> for one without a name.</summary>
+    public string? Name { get; }
 
     public bool HasExited => _process.HasExited;
 
@@ -36,7 +40,7 @@ internal sealed class Node : IAsyncDisposable
     {
         var port = FreePort.Next();
         var environment = new Dictionary<string, string?>(settings) { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}" };
-        return new Node(NodeProcess.Start(program ?? Program, ["run"], environment), port);
+        return new Node(NodeProcess.Start(program ?? Program, ["run"], environment), settings.GetValueOrDefault("Streams__NodeName"), port);
     }
 
     /// <summary>Asks <c>/health/ready</c>; <c>null</c> while nobody answers.</summary>

@@ -72,6 +72,13 @@ internal sealed class Recount
         return new Recount(errors, counts, records, late);
     }
 
+    /// <summary>What sessions are made of.</summary>
+    public static (string Path, DateTime Time) PathAndTime(TestRecord record)
+    {
+        var row = Row(record);
+        return (row.Path, row.Time);
+    }
+
     private static ErrorRow Row(TestRecord record)
     {
         using var json = JsonDocument.Parse(record.Value);
