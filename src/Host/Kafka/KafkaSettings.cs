@@ -233,8 +233,9 @@ internal sealed class KafkaSettings
         properties.Default("reconnect.backoff.max.ms", "2000");
         properties.Default("log.connection.close", "false");
 
-        // Added partitions are noticed at the next look; librdkafka would look every five minutes.
-        properties.Default("topic.metadata.refresh.interval.ms", "30000");
+        // Added partitions are noticed at the next look, and so is, at the latest, that a broker which has come back leads its partitions
+        // again. librdkafka would look every five minutes.
+        properties.Default("topic.metadata.refresh.interval.ms", "10000");
 
         // From 2.11 on, a client whose brokers are all away forgets them and begins with the bootstrap servers again, without any
         // pause: some thirty failed connections a second. What waits for a forgotten broker then waits forever, such as the

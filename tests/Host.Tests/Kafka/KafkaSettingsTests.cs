@@ -60,7 +60,7 @@ public sealed class KafkaSettingsTests
         Assert.Equal("false", Value(consumer, "enable.auto.commit"));
         Assert.Equal("error", Value(consumer, "auto.offset.reset"));
         Assert.Equal("cooperative-sticky", Value(consumer, "partition.assignment.strategy"));
-        Assert.Equal("30000", Value(consumer, "topic.metadata.refresh.interval.ms"));
+        Assert.Equal("10000", Value(consumer, "topic.metadata.refresh.interval.ms"));
         Assert.Null(Value(consumer, "linger.ms"));
         Assert.Null(Value(consumer, "group.instance.id"));
 
