@@ -164,6 +164,7 @@ internal sealed class DeltaMap<TGroup, TValue> : AggregateChanges
             return null;
         }
 
+        // A session's key is its group and, last, its start: the first of its columns that records add to.
         var keys = new RowBuffer(Table, Table.KeyColumns);
         for (var row = 0; row < rows; row++)
         {

@@ -62,6 +62,8 @@ internal sealed class SessionStep<TKey, TValue, TGroup>(
     AggregateNode<TKey, TValue, TGroup> node, RecordFunc<TKey, TValue, TGroup> group, SessionWindows sessions, Batch<TKey, TValue> input, BatchContext context, int slot)
     : AggregateStep<TKey, TValue, TGroup>(node, group, input, context, slot)
 {
+    private readonly bool _hasChangelog = node.ChangelogTopic is not null;
+
     protected override void Process(in Record<TKey, TValue> record)
     {
         if (sessions.IsLate(record.Time, Context.StreamTimeAt(record.Index)))
@@ -72,7 +74,7 @@ internal sealed class SessionStep<TKey, TValue, TGroup>(
 
         var group = GroupOf(in record);
         Add(sessions.StretchOf(record.Time), group, in record);
-        if (Context.Source.Offset(record.Index) < Context.MuteBelow)
+        if (_hasChangelog && Context.Source.Offset(record.Index) < Context.MuteBelow)
         {
             Deltas.AddMuted(in group, record.Time);
         }

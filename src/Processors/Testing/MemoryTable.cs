@@ -95,9 +95,9 @@ internal sealed class MemoryTable(TableSchema schema)
     {
         foreach (var group in rows.SortedByKey().Select(row => Read(rows, row)).GroupBy(row => GroupOf(KeyOf(row))))
         {
-            var standing = _committed.Where(r => !_staged.ContainsKey(r.Key)).Concat(_staged.Where(r => r.Value is not null).Select(r => new KeyValuePair<RowKey, object?[]>(r.Key, r.Value!)))
-                .Where(r => GroupOf(r.Key).CompareTo(group.Key) == 0).Select(r => r.Value);
-            var (changed, gone) = SessionMerge.Merge(Schema, standing, group);
+            var committed = _committed.Where(r => GroupOf(r.Key).Equals(group.Key) && !_staged.ContainsKey(r.Key)).Select(r => r.Value);
+            var staged = _staged.Where(r => GroupOf(r.Key).Equals(group.Key)).Select(r => r.Value).OfType<object?[]>();
+            var (changed, gone) = SessionMerge.Merge(Schema, committed.Concat(staged), group);
             foreach (var row in gone)
             {
                 // What came and went within the transaction was never there for others.
