@@ -9,7 +9,7 @@ internal static class Program
         usage: ./dev chaos [--events N] [--minutes M] [--seed S] [--brokers N]
 
           --events N    how many clicks to produce during the run (default: 1000000)
-          --minutes M   for how long things go wrong (default: 10)
+          --minutes M   for how long things go wrong (default: 10; at least 1)
           --seed S      repeats the schedule and the clicks of an earlier run (default: a new one, which is printed)
           --brokers N   how many Kafka brokers, where STREAMS_TEST_KAFKA_SCRIPT runs them (default: 1; 3 takes 2 GB)
 
@@ -45,7 +45,7 @@ internal static class Program
             {
                 ("--app", _) => options with { Program = args[1] },
                 ("--events", { } n) => options with { Events = (long)n },
-                ("--minutes", { } n) => options with { Duration = TimeSpan.FromMinutes(n) },
+                ("--minutes", >= 1 and var n) => options with { Duration = TimeSpan.FromMinutes(n) },
                 ("--seed", { } n) => options with { Seed = (int)n },
                 ("--brokers", { } n) => options with { Brokers = (int)n },
                 _ => null,

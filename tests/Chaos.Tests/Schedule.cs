@@ -11,7 +11,8 @@ internal sealed record Step(TimeSpan At, IDisturbance Disturbance)
 /// <summary>
 /// What goes wrong when, made from a seed: the same seed and duration make the same schedule. It begins with one kill and
 /// nothing else, so that at least one takeover is measured by itself. From then on disturbances overlap as they will, but for
-/// two of the same victim; and one node is always left alone.
+/// two of the same victim; and one node is always left alone. A draw that leaves no room for one of them is drawn again: what
+/// a run of this length is to have, it has.
 /// </summary>
 internal sealed class Schedule
 {
@@ -24,6 +25,9 @@ internal sealed class Schedule
 
     /// <summary>Runs that are shorter are for continuous integration.</summary>
     private static readonly TimeSpan _long = TimeSpan.FromMinutes(4);
+
+    /// <summary>How often to draw. A run of four minutes is the fullest: one draw in eighteen has room for everything.</summary>
+    private const int Draws = 1_000;
 
     private readonly ChaosOptions _options;
     private readonly int _brokers;
@@ -42,12 +46,20 @@ internal sealed class Schedule
     public static IReadOnlyList<Step> Make(ChaosOptions options, int brokers)
     {
         var schedule = new Schedule(options, brokers);
-        schedule.Fill();
-        return [.. schedule._steps.OrderBy(s => s.At)];
+        for (var draw = 0; draw < Draws; draw++)
+        {
+            if (schedule.TryFill())
+            {
+                return [.. schedule._steps.OrderBy(s => s.At)];
+            }
+        }
+
+        throw new ArgumentException($"{options.Duration} are too short for what is to go wrong in them.", nameof(options));
     }
 
-    private void Fill()
+    private bool TryFill()
     {
+        _steps.Clear();
         var joins = true;
         for (var at = _membershipInterval / 2; at < _options.Duration; at += _membershipInterval, joins = !joins)
         {
@@ -57,18 +69,17 @@ internal sealed class Schedule
         _steps.Add(new Step(_firstKill, new KillNode(Node(), Seconds(13, 16))));
         var isLong = _options.Duration >= _long;
         var minutes = (int)_options.Duration.TotalMinutes;
-        Add(isLong ? Math.Max(20, 2 * minutes) : 3, i => new KillNode(Node(), i % 3 == 0 ? Seconds(0, 2) : Seconds(10, 16)));
-        Add(isLong ? Math.Max(4, minutes / 2) : 1, i => new FreezeNode(Node(), ChaosOptions.SessionTimeout + Seconds(2, 8), InCommit: i % 2 == 0));
-        Add(isLong ? Math.Max(4, minutes / 2) : 1, _ => new RestartPostgres(Seconds(0, 5)));
-        Add(isLong ? Math.Max(3, minutes / 3) : 0, _ => new RestartNode(Node()));
-        if (_brokers > 0)
-        {
-            Add(isLong ? Math.Max(4, minutes / 2) : 1, _ => new KillBroker(Broker(), Seconds(0, 5)));
-            Add(isLong ? Math.Max(4, minutes / 2) : 1, _ => new PauseBroker(Broker(), Seconds(2, 12)));
-        }
+        return Add(isLong ? Math.Max(20, 2 * minutes) : 3, i => new KillNode(Node(), i % 3 == 0 ? Seconds(0, 2) : Seconds(10, 16)))
+            && Add(isLong ? Math.Max(4, minutes / 2) : 1, i => new FreezeNode(Node(), ChaosOptions.SessionTimeout + Seconds(2, 8), InCommit: i % 2 == 0))
+            && Add(isLong ? Math.Max(4, minutes / 2) : 1, _ => new RestartPostgres(Seconds(0, 5)))
+            && Add(isLong ? Math.Max(3, minutes / 3) : 0, _ => new RestartNode(Node()))
+            && (_brokers == 0
+                || (Add(isLong ? Math.Max(4, minutes / 2) : 1, _ => new KillBroker(Broker(), Seconds(0, 5)))
+                    && Add(isLong ? Math.Max(4, minutes / 2) : 1, _ => new PauseBroker(Broker(), Seconds(2, 12)))));
     }
 
-    private void Add(int count, Func<int, IDisturbance> make)
+    /// <summary>Finds a place for each of so many disturbances; false if one has none.</summary>
+    private bool Add(int count, Func<int, IDisturbance> make)
     {
         for (var i = 0; i < count; i++)
         {
@@ -82,11 +93,15 @@ internal sealed class Schedule
                 at = at + _grid < Latest ? at + _grid : _quiet;
             }
 
-            if (step is not null)
+            if (step is null)
             {
-                _steps.Add(step);
+                return false;
             }
+
+            _steps.Add(step);
         }
+
+        return true;
     }
 
     /// <summary>The last ones are over before the run is.</summary>
