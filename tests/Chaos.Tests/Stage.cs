@@ -63,11 +63,36 @@ internal sealed class Stage : IAsyncDisposable
         return stage;
     }
 
+    /// <summary>Whether a node has any partitions, as it knows itself.</summary>
+    public static bool HasAny(Node node)
+    {
+        var held = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var line in node.Lines)
+        {
+            if (PartitionIn(line, "Took over ") is { } taken)
+            {
+                held.Add(taken);
+            }
+            else if ((PartitionIn(line, "Gave up ") ?? PartitionIn(line, "Lost ") ?? PartitionIn(line, "Fenced off ")) is { } gone)
+            {
+                held.Remove(gone);
+            }
+        }
+
+        return held.Count > 0;
+    }
+
     /// <summary>How often the group, not PostgreSQL, refused a commit of a node that it had gone on without.</summary>
     public static int RefusedByGroup(Node node) => node.Lines.Count(line =>
         line.Contains("A commit failed", StringComparison.Ordinal)
         && (line.Contains("ILLEGAL_GENERATION", StringComparison.Ordinal) || line.Contains("UNKNOWN_MEMBER_ID", StringComparison.Ordinal)
             || line.Contains("FENCED", StringComparison.Ordinal)));
+
+    private static string? PartitionIn(string line, string before)
+    {
+        var at = line.IndexOf(before, StringComparison.Ordinal);
+        return at < 0 ? null : line[(at + before.Length)..].Split(' ', ',', ':')[0];
+    }
 
     public void Say(string text) => _say($"{Elapsed.TotalSeconds,6:0.0} s  {text}");
 

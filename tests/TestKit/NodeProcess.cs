@@ -25,6 +25,8 @@ public enum ProcessSignal
 /// <summary>A program under test, as a process of its own. It is killed when the test disposes this, and when the test run dies.</summary>
 public sealed class NodeProcess : IAsyncDisposable
 {
+    private static readonly TimeSpan _lastLines = TimeSpan.FromSeconds(5);
+
     private readonly Process process;
     private readonly Lock gate = new();
     private readonly List<string> lines = [];
@@ -156,8 +158,9 @@ public sealed class NodeProcess : IAsyncDisposable
     {
         await exit;
         Reaper.Remove(Id);
-        // Children that outlive it may hold its output open: what they write is not waited for.
-        await Task.WhenAny(process.WaitForExitAsync(), Task.Delay(TimeSpan.FromSeconds(1)));
+        // Children that outlive it may hold its output open: what they write is not waited for. Its own last lines may take a while
+        // to be read where everything is busy.
+        await Task.WhenAny(process.WaitForExitAsync(), Task.Delay(_lastLines));
         ended.SetResult(process.ExitCode);
     }
 

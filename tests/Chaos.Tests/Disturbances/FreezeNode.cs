@@ -32,20 +32,37 @@ internal sealed record FreezeNode(int Slot, TimeSpan For, bool InCommit) : IDist
             node.Signal(ProcessSignal.Stop);
         }
 
+        // What it has let go of already, as when the broker was away for too long, it need not let go of again.
         var before = Refused();
-        var hasAny = stage.Takeovers.HasAny(slot.Name);
+        var givenUp = GivenUp();
+        var hadAny = Stage.HasAny(node) && stage.Takeovers.HasAny(slot.Name);
         await Task.Delay(For);
-        var isTakenOver = hasAny && !stage.Takeovers.HasAny(slot.Name);
+        var isTakenOver = hadAny && !stage.Takeovers.HasAny(slot.Name);
         node.Signal(ProcessSignal.Continue);
         if (isTakenOver)
         {
-            await Eventually.True(() => Refused() != before, _patience, $"{slot} notices that it was taken over");
+            await NoticesAsync();
         }
 
         var counter = await CounterAsync();
         var (fenced, lost, group) = Refused();
         stage.Say($"{slot} stood still for {For.TotalSeconds:0.0} s and wrote nothing since: streams_partitions_fenced_total {counter}; "
             + $"fenced off {fenced - before.Fenced}, lost {lost - before.Lost}, commits refused by the group {group - before.Group}");
+
+        async Task NoticesAsync()
+        {
+            try
+            {
+                await Eventually.True(() => Refused() != before || GivenUp() != givenUp, _patience, $"{slot} notices that it was taken over");
+            }
+            catch (TimeoutException e)
+            {
+                throw new TimeoutException($"{e.Message} It wrote:\n{string.Join('\n', node.Lines.TakeLast(40))}", e);
+            }
+        }
+
+        // Asked for what it has nothing to commit of, it just gives it up.
+        int GivenUp() => node.CountLines("Gave up ");
 
         (int Fenced, int Lost, int Group) Refused() => (node.CountLines("Fenced off "), node.CountLines("Lost "), Stage.RefusedByGroup(node));
 
