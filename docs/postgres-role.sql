@@ -43,4 +43,13 @@ WHERE t.schemaname = :'schema' AND (
     WHERE c.table_schema = t.schemaname AND c.table_name = t.tablename AND c.column_name IN ('session_start', 'session_end')) = 2
 \gexec
 
+-- Keys that have no state any more leave their rows: of tables with one row per topic, partition and key, and none per record.
+SELECT format('GRANT DELETE ON %I.%I TO %I', t.schemaname, t.tablename, :'role')
+FROM pg_catalog.pg_tables AS t
+WHERE t.schemaname = :'schema' AND (
+    SELECT count(*) FILTER (WHERE c.column_name IN ('topic', 'partition', 'state')) = 3 AND bool_and(c.column_name <> 'offset')
+    FROM information_schema.columns AS c
+    WHERE c.table_schema = t.schemaname AND c.table_name = t.tablename)
+\gexec
+
 COMMIT;

@@ -77,6 +77,13 @@ public sealed class StreamsOptions
     public long MailboxBytes { get; set; } = 2 * 1024 * 1024;
 
     /// <summary>
+    /// How much state each operator of a task keeps in memory (<c>Fold</c>, <c>Reduce</c>, <c>Process</c>), in bytes; what is beyond is read
+    /// from PostgreSQL when it is needed. 64 KiB to 16 GiB. Default: 16 MiB.
+    /// </summary>
+    [Range(64 * 1024, 16L * 1024 * 1024 * 1024)]
+    public long StateCacheBytes { get; set; } = 16 * 1024 * 1024;
+
+    /// <summary>
     /// How long a stopping node may take to commit what it has. The host's time to stop becomes a third and 10 seconds more, if it was
     /// less. 100 ms to 10 minutes. Default: 15 seconds.
     /// </summary>

@@ -67,6 +67,8 @@ public enum TableKind
     Upsert,
     /// <summary>The rows are the state of a mergeable aggregate: each commit adds its deltas.</summary>
     Aggregate,
+    /// <summary>The rows are the states of an operator's keys, each of one task; a key without a state has no row.</summary>
+    State,
 }
 
 /// <summary>A table that a topology writes, as declared.</summary>

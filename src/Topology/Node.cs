@@ -41,7 +41,7 @@ internal abstract class Node(StreamBuilder builder, NodeKind kind, string role, 
     /// <summary>The topic read or written, if any.</summary>
     public virtual string? Topic => null;
 
-    /// <summary>The table written, if any.</summary>
+    /// <summary>The table written, if any; of a <see cref="NodeKind.Processor"/>, the one that keeps its state.</summary>
     public virtual TableSchema? Table => null;
 
     /// <summary>Key and value type of the records a source decodes or a sink encodes; for messages.</summary>

@@ -48,6 +48,11 @@ internal static class TopologyDescription
                 _ => $"[\"{Escape(node.Name)}\"]",
             };
             text.Append(CultureInfo.InvariantCulture, $"    {ids[node]}{shape}\n");
+            if (node is { Kind: NodeKind.Processor, Table: { } store })
+            {
+                text.Append(CultureInfo.InvariantCulture, $"    {ids[node]} <--> {ids[node]}s[(\"{Escape(store.Name)}\")]\n");
+            }
+
             if (node.Table?.ChangelogTopic is { } changelog)
             {
                 text.Append(CultureInfo.InvariantCulture, $"    {ids[node]} --> {ids[node]}c[\\\"{Escape(changelog)}\"\\]\n");
@@ -71,7 +76,7 @@ internal static class TopologyDescription
         NodeKind.Sink => $"Sink: {node.Name} (topic: {node.Topic})",
         NodeKind.TableSink when node.Table!.ChangelogTopic is { } topic => $"Sink: {node.Name} (table: {node.Table.Name}, topic: {topic})",
         NodeKind.TableSink => $"Sink: {node.Name} (table: {node.Table!.Name})",
-        _ => $"Processor: {node.Name} (stores: [])",
+        _ => $"Processor: {node.Name} (stores: [{node.Table?.Name}])",
     };
 
     private static string Names(IEnumerable<Node> nodes)

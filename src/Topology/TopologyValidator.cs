@@ -100,7 +100,7 @@ internal static class TopologyValidator
 
     private static IEnumerable<string> WithoutEffect(IReadOnlyList<Node> nodes)
     {
-        if (!nodes.Any(n => n.Kind is NodeKind.Sink or NodeKind.TableSink))
+        if (!nodes.Any(n => n.Kind is NodeKind.Sink or NodeKind.TableSink || n.Table is not null))
         {
             yield return "no stream ends in a topic or a table, so nothing would come out: add .To(topic) or .ToTable(table)";
         }

@@ -53,8 +53,23 @@ internal sealed class EngineRun : IDisposable
     public void Process(params IReadOnlyList<LogRecord> records)
     {
         using var batch = new MemoryRecordBatch(_task.Partition, records);
-        _task.Process(batch, Now);
+        while (!_task.Process(batch, Now))
+        {
+            Load();
+        }
     }
+
+    /// <summary>Runs a dead letter once more.</summary>
+    public void Replay(ReplayRecord record)
+    {
+        while (!_task.Replay(record, isMuted: false, Now))
+        {
+            Load();
+        }
+    }
+
+    /// <summary>How often a batch was put off for states that were not in memory, and for how many keys in all.</summary>
+    public (int Batches, int Keys) Loads { get; private set; }
 
     public void Commit()
     {
@@ -87,6 +102,12 @@ internal sealed class EngineRun : IDisposable
     ];
 
     public void Dispose() => _task.Dispose();
+
+    private void Load()
+    {
+        Loads = (Loads.Batches + 1, Loads.Keys + _task.Missing.Sum(m => m.Keys.Count));
+        Tables.Load(_task.Partition, _task.Missing);
+    }
 
     private static Comparer<string> TopicOnly { get; } =
         Comparer<string>.Create((left, right) => string.CompareOrdinal(left[..left.IndexOf(' ', StringComparison.Ordinal)], right[..right.IndexOf(' ', StringComparison.Ordinal)]));

@@ -10,8 +10,8 @@ internal static class PostgresDataSource
     private const int MaxPreparedStatements = 128;
 
     /// <summary>
-    /// The committer's, the one that takes partitions over and the heartbeat's may be open at once; the rest is for connections that the
-    /// server has not yet noticed to be broken.
+    /// The committer's, the one that takes partitions over and the heartbeat's may be open at once; the rest is for tasks that load states,
+    /// which take turns, and for connections that the server has not yet noticed to be broken.
     /// </summary>
     private const int MaxPoolSize = 5;
 

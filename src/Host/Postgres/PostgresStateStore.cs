@@ -97,6 +97,23 @@ internal sealed class PostgresStateStore : IStateStore
         return eras;
     }
 
+    public async Task LoadAsync(TopicPartition partition, IReadOnlyList<StateLoad> loads, CancellationToken cancellation)
+    {
+        await using var connection = await _dataSource.OpenConnectionAsync(cancellation);
+        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { Limits.Command(_options) } };
+        foreach (var load in loads)
+        {
+            batch.BatchCommands.Add(StateSql.Command(_targets.Of(load.Table), partition, load));
+        }
+
+        await using var reader = await batch.ExecuteReaderAsync(cancellation);
+        foreach (var load in loads)
+        {
+            await reader.NextResultAsync(cancellation);
+            load.Complete(await StateSql.ReadAsync(reader, load.Keys.Count, cancellation));
+        }
+    }
+
     public async Task HeartbeatAsync(CancellationToken cancellation)
     {
         await using var connection = await _dataSource.OpenConnectionAsync(cancellation);

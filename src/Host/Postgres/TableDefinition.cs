@@ -29,6 +29,7 @@ internal sealed record TableDefinition(
         {
             { Kind: TableKind.Append } => ["INSERT"],
             { Sessions: not null } => ["SELECT", "INSERT", "DELETE"],
+            { Kind: TableKind.State } => ["SELECT", "INSERT", "UPDATE", "DELETE"],
             _ => ["SELECT", "INSERT", "UPDATE"],
         });
 

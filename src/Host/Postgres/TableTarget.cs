@@ -25,6 +25,8 @@ internal sealed class TableTarget : IComparable<TableTarget>
         else if (table.KeyColumns.Any())
         {
             Merge = Sql.Merge(quoted, table, Returns);
+            Delete = table.Kind == TableKind.State ? StateSql.Delete(quoted, table) : "";
+            Load = table.Kind == TableKind.State ? StateSql.Load(quoted, table) : "";
         }
         else
         {
@@ -40,6 +42,12 @@ internal sealed class TableTarget : IComparable<TableTarget>
     public string Copy { get; } = "";
 
     public string Merge { get; } = "";
+
+    /// <summary>Takes the rows of keys that have no state any more away.</summary>
+    public string Delete { get; } = "";
+
+    /// <summary>Reads the states of keys.</summary>
+    public string Load { get; } = "";
 
     /// <summary>What comes before the merge of sessions: locks of their groups.</summary>
     public string Lock { get; } = "";
@@ -72,4 +80,7 @@ internal sealed class TableTargets
     public IReadOnlyList<TableTarget> Rows { get; }
 
     public IReadOnlyList<TableTarget> Aggregates { get; }
+
+    /// <summary>The target of a table of states.</summary>
+    public TableTarget Of(TableSchema states) => Rows.First(t => t.Table == states);
 }

@@ -45,7 +45,7 @@ internal sealed class UpsertWriter : IDisposable
             case 1:
                 return new UpsertWriter(target, filled[0], owned: false);
             default:
-                var all = new RowBuffer(target.Table);
+                var all = new RowBuffer(target.Table, filled[0].Columns.Select(c => c.Column));
                 filled.ForEach(all.AppendAll);
                 return new UpsertWriter(target, all, owned: true);
         }
@@ -84,17 +84,33 @@ internal sealed class UpsertWriter : IDisposable
             yield return SessionLocks.Command(Target, _rows);
         }
 
-        for (var start = 0; start < _order.Length; start += _rowsPerStatement)
+        var order = _order;
+        if (Target.Table.Kind == TableKind.State)
         {
-            var rows = _order.AsMemory(start, Math.Min(_rowsPerStatement, _order.Length - start));
-            var command = new NpgsqlBatchCommand(Target.Merge);
-            foreach (var column in _rows.Columns)
+            var state = _rows.Columns[^1];
+            var gone = Array.FindAll(order, state.IsNull);
+            if (gone.Length > 0)
             {
-                command.Parameters.Add(ArrayParameters.Of(column, rows.Span));
+                yield return Command(Target.Delete, _rows.Columns.SkipLast(1), gone);
+                order = Array.FindAll(order, row => !state.IsNull(row));
             }
-
-            yield return command;
         }
+
+        for (var start = 0; start < order.Length; start += _rowsPerStatement)
+        {
+            yield return Command(Target.Merge, _rows.Columns, order.AsSpan(start, Math.Min(_rowsPerStatement, order.Length - start)));
+        }
+    }
+
+    private static NpgsqlBatchCommand Command(string statement, IEnumerable<ColumnBuffer> columns, ReadOnlySpan<int> rows)
+    {
+        var command = new NpgsqlBatchCommand(statement);
+        foreach (var column in columns)
+        {
+            command.Parameters.Add(ArrayParameters.Of(column, rows));
+        }
+
+        return command;
     }
 
     public void Dispose()

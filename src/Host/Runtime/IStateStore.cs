@@ -47,6 +47,9 @@ internal interface IStateStore : IAsyncDisposable
     /// <summary>The eras of partitions, as <see cref="PartitionStart.Era"/>; those without a row are left out.</summary>
     Task<IReadOnlyDictionary<TopicPartition, long>> ErasAsync(IReadOnlyList<TopicPartition> partitions, CancellationToken cancellation);
 
+    /// <summary>Reads the states of a partition's keys, as committed, and completes what asked for them.</summary>
+    Task LoadAsync(TopicPartition partition, IReadOnlyList<StateLoad> loads, CancellationToken cancellation);
+
     /// <summary>Notes that this node is alive, for people who look; and shows whether the store can be reached while there is nothing to commit.</summary>
     Task HeartbeatAsync(CancellationToken cancellation);
 

@@ -86,24 +86,8 @@ internal sealed class NodeRuntime
     }
 
     /// <summary>Tries until it works or the node stops; only what does not pass by itself is thrown.</summary>
-    public async Task RetryAsync(Dependency dependency, Func<Task> work, CancellationToken stopping)
-    {
-        var backoff = new Backoff(_surroundings);
-        while (true)
-        {
-            try
-            {
-                await work();
-                _health.Up(dependency);
-                return;
-            }
-            catch (Exception e) when (Failures.IsTransient(e) && !stopping.IsCancellationRequested)
-            {
-                _health.Down(dependency, Failures.Describe(e));
-                await backoff.WaitAsync(stopping);
-            }
-        }
-    }
+    public Task RetryAsync(Dependency dependency, Func<Task> work, CancellationToken stopping) =>
+        new Retries(_health, _surroundings).RunAsync(dependency, work, stopping);
 
     /// <summary>The log's client reports a failure of its own.</summary>
     private void OnKafkaFailure(Parts parts, KafkaFailure failure)
@@ -171,7 +155,7 @@ internal sealed class NodeRuntime
     {
         var layout = new TaskLayout(_topology);
         var load = new NodeLoad(_options.CommitBytes);
-        var taskOptions = new TaskOptions { OnError = _options.OnError, MaxFuture = _options.MaxFuture, MaxRecordBytes = _options.MaxRecordBytes };
+        var taskOptions = new TaskOptions { OnError = _options.OnError, MaxFuture = _options.MaxFuture, MaxRecordBytes = _options.MaxRecordBytes, StateCacheBytes = _options.StateCacheBytes };
         var parts = new Parts(_surroundings);
         var partitions = new Partitions(layout, taskOptions, _store, load, _health, _surroundings, _loggers.CreateLogger<Partitions>())
         {

@@ -20,22 +20,31 @@ internal abstract record TaskMessage
     public sealed record Recycle(ChangeSet Changes) : TaskMessage;
 }
 
-/// <summary>Runs one <see cref="StreamTask"/>: batches in, change sets out on demand.</summary>
-internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load, TimeProvider time, Action commitSoon, Action roomMade)
-    : Actor<TaskMessage>
+/// <summary>
+/// Runs one <see cref="StreamTask"/>: batches in, change sets out on demand. While it waits for states that a batch needs it takes
+/// no other message.
+/// </summary>
+internal sealed class TaskActor(
+    OwnedTask owned,
+    StreamTask task,
+    NodeLoad load,
+    TimeProvider time,
+    Func<TopicPartition, IReadOnlyList<StateLoad>, CancellationToken, Task> loadStates,
+    Action commitSoon,
+    Action roomMade) : Actor<TaskMessage>
 {
     private readonly LinkedList<RecordBatch> _held = new();
     private readonly Queue<ReplayRecord> _replays = new();
     private long _countedBytes;
     private bool _isOfOneReplay;
 
-    public override ValueTask ReceiveAsync(TaskMessage message, CancellationToken stopping)
+    public override async ValueTask ReceiveAsync(TaskMessage message, CancellationToken stopping)
     {
         switch (message)
         {
             case TaskMessage.Process process:
                 _held.AddLast(process.Batch);
-                RunHeld();
+                await RunHeldAsync(stopping);
                 break;
             case TaskMessage.Replay replay:
                 foreach (var record in replay.Records)
@@ -43,10 +52,11 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
                     _replays.Enqueue(record);
                 }
 
-                RunHeld();
+                await RunHeldAsync(stopping);
                 break;
             case TaskMessage.TakeChanges take:
                 TakeChanges(take);
+                await RunHeldAsync(stopping);
                 break;
             case TaskMessage.Recycle recycle:
                 task.Recycle(recycle.Changes);
@@ -54,7 +64,6 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
         }
 
         owned.HasWork = task.HasChanges || _held.Count > 0 || _replays.Count > 0;
-        return ValueTask.CompletedTask;
     }
 
     public override void Discard(TaskMessage message)
@@ -92,11 +101,10 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
         _countedBytes = 0;
         _isOfOneReplay = false;
         take.Collection.Put(take.Place, changes);
-        RunHeld();
     }
 
     /// <summary>Works off what waits, as far as there is room before the next commit.</summary>
-    private void RunHeld()
+    private async ValueTask RunHeldAsync(CancellationToken stopping)
     {
         while (!IsFull)
         {
@@ -109,11 +117,11 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
                     return;
                 }
 
-                Run(replay);
+                await RunAsync(replay, stopping);
             }
             else if (TryNext(out var batch))
             {
-                Run(batch);
+                await RunAsync(batch, stopping);
             }
             else
             {
@@ -140,7 +148,7 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
         return true;
     }
 
-    private void Run(RecordBatch batch)
+    private async ValueTask RunAsync(RecordBatch batch, CancellationToken stopping)
     {
         var part = batch;
         var room = Room;
@@ -152,9 +160,9 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
 
         try
         {
-            if (!owned.IsAbandoned)
+            while (!owned.IsAbandoned && !task.Process(part, time.GetUtcNow().UtcDateTime))
             {
-                task.Process(part, time.GetUtcNow().UtcDateTime);
+                await loadStates(owned.Partition, task.Missing, stopping);
             }
         }
         finally
@@ -168,14 +176,15 @@ internal sealed class TaskActor(OwnedTask owned, StreamTask task, NodeLoad load,
         Count();
     }
 
-    private void Run(ReplayRecord record)
+    private async ValueTask RunAsync(ReplayRecord record, CancellationToken stopping)
     {
-        if (!owned.IsAbandoned)
+        while (!owned.IsAbandoned && !task.Replay(
+            record, isMuted: record.Number <= owned.MutedReplays, time.GetUtcNow().UtcDateTime, owned.ReplayIsolation.Rejection(record.Number)))
         {
-            task.Replay(
-                record, isMuted: record.Number <= owned.MutedReplays, time.GetUtcNow().UtcDateTime, owned.ReplayIsolation.Rejection(record.Number));
-            _isOfOneReplay = owned.ReplayIsolation.IsOn;
+            await loadStates(owned.Partition, task.Missing, stopping);
         }
+
+        _isOfOneReplay = !owned.IsAbandoned && owned.ReplayIsolation.IsOn;
 
         _replays.Dequeue();
         owned.HasRequests = _replays.Count > 0;

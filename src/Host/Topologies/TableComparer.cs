@@ -21,7 +21,7 @@ internal static class TableComparer
         return declared.Kind switch
         {
             TableKind.Append => [.. Columns(applied, declared), .. Sources(applied, declared)],
-            TableKind.Upsert => [.. Key(applied, declared, "key"), .. Columns(applied, declared), .. Sources(applied, declared)],
+            TableKind.Upsert or TableKind.State => [.. Key(applied, declared, "key"), .. Columns(applied, declared), .. Sources(applied, declared)],
             _ => [.. Windows(applied, declared), .. Key(applied, declared, "grouped by"), .. Aggregates(applied, declared), .. Sources(applied, declared), .. Changelog(applied, declared)],
         };
     }
@@ -160,6 +160,7 @@ internal static class TableComparer
     {
         TableKind.Append => "a table with a row per record",
         TableKind.Upsert => "a table with the last row of each key",
+        TableKind.State => "the states of keys",
         _ => "an aggregate",
     };
 

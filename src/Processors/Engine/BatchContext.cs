@@ -26,6 +26,15 @@ internal sealed class BatchContext(TopicPartition partition, TaskOptions options
     /// <summary>Forwarded records that come from offsets below this one are in Kafka already and are not sent again.</summary>
     public long MuteBelow { get; set; }
 
+    /// <summary>The number of the cycle that <see cref="Changes"/> is for; the first is 1.</summary>
+    public long Cycle { get; set; } = 1;
+
+    /// <summary>The last cycle that is committed; 0 before the first. What it and those before it changed can be read from the tables.</summary>
+    public long CommittedCycle { get; set; }
+
+    /// <summary>States that the batch needs and the task does not have. While there are any, the batch is put off.</summary>
+    public List<StateLoad> Missing { get; } = [];
+
     /// <summary>The records that failed, in offset order.</summary>
     public IEnumerable<Failure> Failures => _failures.Values;
 
@@ -34,16 +43,26 @@ internal sealed class BatchContext(TopicPartition partition, TaskOptions options
 
     public int FailureCount => _failures.Count;
 
+    /// <summary>The index of the first record that failed in the present run; <c>null</c> if none did.</summary>
+    public int? FirstFailure { get; private set; }
+
     public void Begin(RecordBatch source, DateTime now)
     {
         Source = source;
         Now = now;
         _failures.Clear();
-        _late.Clear();
+        Missing.Clear();
         if (_streamTimes.Length < source.Count)
         {
             _streamTimes = new DateTime[Math.Max(source.Count, 256)];
         }
+    }
+
+    /// <summary>The steps run, for the first time or once more.</summary>
+    public void BeginRun()
+    {
+        _late.Clear();
+        FirstFailure = null;
     }
 
     /// <summary>Whether a source record takes no part in the batch. With <see cref="ErrorPolicy.Stop"/> the batch ends before the first failure.</summary>
@@ -53,6 +72,7 @@ internal sealed class BatchContext(TopicPartition partition, TaskOptions options
     /// <summary>Takes a source record out of the batch. The first failure of a record is the one reported.</summary>
     public void Fail(int index, string node, Exception error)
     {
+        FirstFailure = Math.Min(index, FirstFailure ?? index);
         if (_failures.ContainsKey(index))
         {
             return;
@@ -100,9 +120,6 @@ internal sealed class BatchContext(TopicPartition partition, TaskOptions options
 
     /// <summary>A window no longer takes this record.</summary>
     public void MarkLate(int index) => _late.Add(index);
-
-    /// <summary>Forgets what a run found out about windows; the next one starts anew.</summary>
-    public void ForgetLate() => _late.Clear();
 
     /// <summary>Stream time of the partition as of this record, itself included.</summary>
     public DateTime StreamTimeAt(int index) => _streamTimes[index];

@@ -54,6 +54,9 @@ internal sealed class ChangeSet : IDisposable
     /// <summary>Dead letters that went through the topology once more, in the order of their numbers.</summary>
     public List<Replay> Replays { get; } = [];
 
+    /// <summary>Which of its task's cycles it is for; they are numbered from 1.</summary>
+    public long Cycle { get; set; }
+
     /// <summary>Nothing was read or replayed since the last commit.</summary>
     public bool IsEmpty => Records == 0 && Replays.Count == 0;
 

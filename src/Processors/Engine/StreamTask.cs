@@ -8,6 +8,15 @@ namespace Streams.Processors;
 /// A batch is atomic per record. Steps run in graph order over the whole batch; if records fail, the batch's effects are
 /// discarded and it is run again without them, until a run goes through. Failed records leave as dead letters. With
 /// <see cref="ErrorPolicy.Stop"/> the batch ends before the first of them.
+/// <para>
+/// A batch whose operators need states that are not in memory is put off: <see cref="Missing"/> says what to load, and then it is run
+/// again from <see cref="NextOffset"/> on. The engine itself waits for nothing.
+/// </para>
+/// <para>
+/// Where operators have states, a record may fail only because of what another one did that fails as well: of all that fail in a run,
+/// the first is the only one that is known to. So the batch is cut there: what is before it goes through, it fails alone, and what
+/// comes after is tried in parts that grow again.
+/// </para>
 /// </remarks>
 internal sealed class StreamTask : IDisposable
 {
@@ -17,6 +26,8 @@ internal sealed class StreamTask : IDisposable
     private readonly Step[] _steps;
     private readonly Stack<ChangeSet> _spare = new();
     private readonly IReadOnlyDictionary<long, string>? _rejected;
+    private readonly bool _hasStates;
+    private int _recordsAtOnce = int.MaxValue;
     private ChangeSet _changes;
     private StreamClock _clock;
 
@@ -47,6 +58,7 @@ internal sealed class StreamTask : IDisposable
         var steps = layout.NodesOf(partition.Topic).Select(node => node.CreateStep(builder)).ToList();
         _source = (ISourceStep)steps[0];
         _steps = [.. steps.Skip(1)];
+        _hasStates = layout.NodesOf(partition.Topic).Any(n => n.Table?.Kind == TableKind.State);
     }
 
     public TopicPartition Partition => _context.Partition;
@@ -64,22 +76,56 @@ internal sealed class StreamTask : IDisposable
     /// <summary>Something is held for the next commit.</summary>
     public bool HasChanges => !_changes.IsEmpty;
 
+    /// <summary>What <see cref="Process"/> or <see cref="Replay"/> was put off for: each is to be completed before the same is tried again.</summary>
+    public IReadOnlyList<StateLoad> Missing => _context.Missing;
+
     /// <summary>Runs one batch. Does not dispose it.</summary>
     /// <param name="batch">Records of this task's partition.</param>
     /// <param name="now">Wall time, for <see cref="TaskOptions.MaxFuture"/>.</param>
+    /// <returns>False if it was put off: see <see cref="Missing"/>.</returns>
     /// <exception cref="RecordFailedException">
     /// A record failed and the policy is <see cref="ErrorPolicy.Stop"/>. The records before it went through and can be
     /// committed; <see cref="NextOffset"/> is the failed one's.
     /// </exception>
-    public void Process(RecordBatch batch, DateTime now)
+    public bool Process(RecordBatch batch, DateTime now)
     {
-        if (batch.NextOffset <= NextOffset)
+        while (NextOffset < batch.NextOffset)
         {
-            return;
+            if (!TryProcess(Part(batch), now) && Missing.Count > 0)
+            {
+                return false;
+            }
         }
 
+        return true;
+    }
+
+    /// <summary>What is next of a batch: all that is left, or as much as is tried at once.</summary>
+    private RecordBatch Part(RecordBatch batch)
+    {
+        if (_recordsAtOnce == int.MaxValue)
+        {
+            return batch;
+        }
+
+        var first = 0;
+        while (first < batch.Count && batch.Offset(first) < NextOffset)
+        {
+            first++;
+        }
+
+        return new BatchSlice(batch, first, Math.Min(_recordsAtOnce, batch.Count - first), owns: false);
+    }
+
+    /// <returns>False if it did not go through: it was put off, or fewer are to be tried at once.</returns>
+    private bool TryProcess(RecordBatch batch, DateTime now)
+    {
         var before = StreamTime;
-        var read = RunWhole(batch, NextOffset, _rejected, now);
+        if (RunWhole(batch, NextOffset, _rejected, now) is not { } read)
+        {
+            return false;
+        }
+
         _changes.NewestTimestampMs = batch.Count > 0 ? batch.TimestampMs(batch.Count - 1) : null;
         _changes.LastOffset = batch.Count > 0 ? batch.Offset(batch.Count - 1) : _changes.LastOffset;
         if (_context.Options.OnError == ErrorPolicy.Stop && _context.FailureCount > 0)
@@ -101,6 +147,8 @@ internal sealed class StreamTask : IDisposable
             _changes.Skipped += _context.FailureCount;
             _changes.LastSkipped = _context.Failures.Last().Letter;
         }
+
+        return true;
     }
 
     /// <summary>
@@ -112,14 +160,18 @@ internal sealed class StreamTask : IDisposable
     /// <param name="isMuted">What it forwards is in Kafka already and is not sent again.</param>
     /// <param name="now">Wall time, for <see cref="TaskOptions.MaxFuture"/>.</param>
     /// <param name="rejected">Why PostgreSQL has refused it: it fails without being tried.</param>
-    public void Replay(ReplayRecord record, bool isMuted, DateTime now, string? rejected = null)
+    /// <returns>False if it was put off: see <see cref="Missing"/>.</returns>
+    public bool Replay(ReplayRecord record, bool isMuted, DateTime now, string? rejected = null)
     {
         var (clock, muteBelow) = (_clock, _context.MuteBelow);
         _clock = new StreamClock(record.StreamTime);
         _context.MuteBelow = isMuted ? long.MaxValue : 0;
         try
         {
-            RunWhole(record, record.Offset(0), rejected is null ? null : new Dictionary<long, string> { [record.Offset(0)] = rejected }, now);
+            if (RunWhole(record, record.Offset(0), rejected is null ? null : new Dictionary<long, string> { [record.Offset(0)] = rejected }, now) is null)
+            {
+                return false;
+            }
         }
         finally
         {
@@ -128,6 +180,7 @@ internal sealed class StreamTask : IDisposable
         }
 
         _changes.Replays.Add(new Replay(record.Offset(0), record.Number, _context.Failures.FirstOrDefault()?.Letter));
+        return true;
     }
 
     /// <summary>Hands over what was done since the last call and starts anew.</summary>
@@ -136,6 +189,7 @@ internal sealed class StreamTask : IDisposable
         var taken = _changes;
         taken.NextOffset = NextOffset;
         taken.StreamTime = StreamTime;
+        taken.Cycle = _context.Cycle++;
         _changes = _spare.TryPop(out var spare) ? spare : _layout.CreateChangeSet(Partition);
         _context.Changes = _changes;
         return taken;
@@ -144,20 +198,25 @@ internal sealed class StreamTask : IDisposable
     /// <summary>Takes a committed change set back for another cycle.</summary>
     public void Recycle(ChangeSet changes)
     {
+        _context.CommittedCycle = changes.Cycle;
         changes.Clear();
         _spare.Push(changes);
     }
 
     /// <summary>Decodes a batch from an offset on and runs it until a run goes through, whose effects join the change set.</summary>
-    /// <returns>How many records were looked at.</returns>
-    private int RunWhole(RecordBatch batch, long fromOffset, IReadOnlyDictionary<long, string>? rejected, DateTime now)
+    /// <returns>How many records were looked at; <c>null</c> if the batch did not go through.</returns>
+    private int? RunWhole(RecordBatch batch, long fromOffset, IReadOnlyDictionary<long, string>? rejected, DateTime now)
     {
         _context.Begin(batch, now);
         FailRejected(batch, fromOffset, rejected);
         var read = _source.Decode(fromOffset);
         try
         {
-            Run();
+            if (!TryRun(batch.Count))
+            {
+                Discard();
+                return null;
+            }
         }
         catch
         {
@@ -170,12 +229,14 @@ internal sealed class StreamTask : IDisposable
             step.Accept();
         }
 
+        _recordsAtOnce = _recordsAtOnce > int.MaxValue / 2 ? int.MaxValue : _recordsAtOnce * 2;
         _changes.Late += _context.LateCount;
         return read;
     }
 
     /// <summary>Runs the steps until a run goes through, and moves the clock.</summary>
-    private void Run()
+    /// <returns>False if states are missing, or fewer records are to be tried at once.</returns>
+    private bool TryRun(int records)
     {
         if (_context.FailureCount > 0)
         {
@@ -186,20 +247,29 @@ internal sealed class StreamTask : IDisposable
         {
             var clock = _clock;
             _source.Advance(ref clock);
-            var failures = _context.FailureCount;
+            _context.BeginRun();
             foreach (var step in _steps)
             {
                 step.Run();
+                if (_context.Missing.Count > 0)
+                {
+                    return false;
+                }
             }
 
-            if (_context.FailureCount == failures)
+            if (_context.FirstFailure is not { } first)
             {
                 _clock = clock;
-                return;
+                return true;
+            }
+
+            if (_hasStates && records > 1)
+            {
+                _recordsAtOnce = Math.Max(1, first);
+                return false;
             }
 
             Discard();
-            _context.ForgetLate();
             _source.RemoveFailed();
         }
     }

@@ -25,7 +25,7 @@ internal sealed class TaskLayout
     /// <summary>The nodes that send to topics, one output slot each.</summary>
     public IReadOnlyList<TaskNode> Outputs { get; }
 
-    /// <summary>The nodes that append or upsert rows, one row slot each.</summary>
+    /// <summary>The nodes that append or upsert rows, states among them, one row slot each.</summary>
     public IReadOnlyList<TaskNode> Rows { get; }
 
     /// <summary>The nodes that aggregate, one slot each.</summary>
@@ -75,7 +75,7 @@ internal interface ISourceFilter;
 /// <summary>A node that sends records to a topic.</summary>
 internal interface IOutputNode;
 
-/// <summary>A node that appends or upserts rows.</summary>
+/// <summary>A node that appends or upserts rows, or keeps states.</summary>
 internal interface IRowNode
 {
     RowBuffer CreateRows();

@@ -21,4 +21,7 @@ internal sealed record TaskOptions
 
     /// <summary>Key and value together, in bytes.</summary>
     public int MaxRecordBytes { get; init; } = 1024 * 1024;
+
+    /// <summary>How much state each operator of a task keeps in memory, in bytes, roughly.</summary>
+    public long StateCacheBytes { get; init; } = 16 * 1024 * 1024;
 }

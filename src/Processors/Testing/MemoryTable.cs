@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Streams.Processors.Testing;
 
 /// <summary>
@@ -38,8 +40,20 @@ internal sealed class MemoryTable(TableSchema schema)
                 throw new InvalidOperationException($"Table {Schema.Name}: the row {key} is appended a second time.");
             }
 
-            _staged[key] = Compute(current is null ? incoming : Merge(current, incoming));
+            _staged[key] = Schema.Kind == TableKind.State && incoming[^1] is null ? null : Compute(current is null ? incoming : Merge(current, incoming));
         }
+    }
+
+    /// <summary>Gives a batch the states that are committed.</summary>
+    public void Load(TopicPartition partition, StateLoad load)
+    {
+        var keys = load.Keys;
+        load.Complete(
+        [
+            .. Enumerable.Range(0, keys.Count)
+                .Select(row => new RowKey([partition.Topic, partition.Partition, .. keys.Columns.Select(c => c.ValueAt(row)!)]))
+                .Select(key => _committed.TryGetValue(key, out var row) ? Encoding.UTF8.GetBytes((string)row[^1]!) : null),
+        ]);
     }
 
     /// <summary>The staged rows with all columns of the table, in key order.</summary>

@@ -65,6 +65,15 @@ internal sealed class MemoryTables
         }
     }
 
+    /// <summary>Gives a batch of a partition the states that are committed.</summary>
+    public void Load(TopicPartition partition, IReadOnlyList<StateLoad> loads)
+    {
+        foreach (var load in loads)
+        {
+            Find(load.Table.Name, load.Table.Schema).Load(partition, load);
+        }
+    }
+
     /// <summary>Writes and commits the change sets at once.</summary>
     public void Apply(params IReadOnlyList<ChangeSet> changes)
     {

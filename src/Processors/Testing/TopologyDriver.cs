@@ -191,7 +191,11 @@ public sealed class TopologyDriver : IDisposable
             _tasks.Add(source, task);
         }
 
-        task.Process(batch, Now);
+        while (!task.Process(batch, Now))
+        {
+            _tables.Load(source, task.Missing);
+        }
+
         _endOffsets[source] = batch.NextOffset;
     }
 

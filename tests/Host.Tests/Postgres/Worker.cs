@@ -40,7 +40,19 @@ internal sealed class Worker(Topology topology, int partition = 0, string topic 
     public void Feed(params LogRecord[] records)
     {
         using var batch = new MemoryRecordBatch(Partition, records);
-        Task.Process(batch, _now);
+        Assert.True(Task.Process(batch, _now), "The batch needs states; feed it with the store that has them.");
+        _nextOffset = Task.NextOffset;
+    }
+
+    /// <summary>Feeds records to operators that have states, which are read from a store.</summary>
+    public async System.Threading.Tasks.Task FeedAsync(IStateStore store, params LogRecord[] records)
+    {
+        using var batch = new MemoryRecordBatch(Partition, records);
+        while (!Task.Process(batch, _now))
+        {
+            await store.LoadAsync(Partition, Task.Missing, TestContext.Current.CancellationToken);
+        }
+
         _nextOffset = Task.NextOffset;
     }
 

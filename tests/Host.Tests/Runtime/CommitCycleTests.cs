@@ -123,6 +123,8 @@ public sealed class CommitCycleTests
             return this;
         }
 
+        public Task LoadAsync(TopicPartition partition, IReadOnlyList<StateLoad> loads, CancellationToken cancellation) => throw new NotSupportedException();
+
         public Task EnsureHeldAsync(CancellationToken cancellation)
         {
             calls.Add("held?");

@@ -42,7 +42,8 @@ internal sealed class VisitCodec : ICodec<Visit>
 
 /// <summary>
 /// The topology that is simulated, with all that a cycle can hold: forwarded records, rows that are appended, windowed counts
-/// with a changelog, late records, totals that all nodes add to, and sessions that they make together.
+/// with a changelog, late records, totals that all nodes add to, sessions that they make together, and a state per user that depends
+/// on the order of records.
 /// </summary>
 internal static class SimulatedTopology
 {
@@ -56,6 +57,8 @@ internal static class SimulatedTopology
     public const string StatusTotalsTopic = "status-totals";
     public const string Sessions = "sessions";
     public const string SessionsTopic = "session-changes";
+    public const string Users = "users";
+    public const string UsersTopic = "user-errors";
     public const int FirstErrorStatus = 400;
     public static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
     public static readonly TimeSpan Grace = TimeSpan.FromMinutes(1);
@@ -72,6 +75,7 @@ internal static class SimulatedTopology
         var minutes = errors.GroupBy(visit => new VisitKey(visit.Path, visit.Status)).WindowedBy(Tumbling.Of(Window).WithGrace(Grace));
         minutes.Count("n").ToTable(ErrorCounts).ToTopic(ErrorCountsTopic);
         minutes.Late().To(LateErrors);
+        errors.Fold(Users, () => new User(0, 0), (user, visit) => user.After(visit)).To(UsersTopic);
         visits.GroupBy(visit => visit.Status, "status").Count("n").ToTable(StatusTotals).ToTopic(StatusTotalsTopic);
         visits.GroupBy(visit => new VisitKey(visit.Path, visit.Status))
             .WindowedBy(Streams.Sessions.WithGap(SessionGap).WithGrace(SessionGrace))
@@ -80,6 +84,14 @@ internal static class SimulatedTopology
             .ToTopic(SessionsTopic);
         return builder.Build();
     }
+}
+
+/// <summary>What is kept of a user's errors.</summary>
+/// <param name="N">How many there were.</param>
+/// <param name="Chain">Made of all of them, in their order.</param>
+internal sealed record User(int N, uint Chain)
+{
+    public User After(Visit visit) => new(N + 1, (Chain * 31) + (uint)(visit.Time.Ticks / TimeSpan.TicksPerMillisecond) + (uint)visit.Status);
 }
 
 /// <summary>What errors are counted by.</summary>

@@ -13,6 +13,8 @@ namespace Simulation.Tests.Scenario;
 internal sealed class Model(World world)
 {
     private readonly SortedDictionary<(TopicPartition Partition, long Offset), (LogRecord Record, Visit Visit)> _errors = [];
+    private readonly Dictionary<string, (User User, bool IsReplayed)> _users = [];
+    private readonly Dictionary<string, User> _userAt = [];
     private readonly SortedDictionary<(TopicPartition Partition, long Offset), LogRecord> _late = [];
     private readonly SortedDictionary<(TopicPartition Partition, long Offset), LogRecord> _failed = [];
     private readonly SortedSet<(TopicPartition Partition, long Offset)> _replayed = [];
@@ -31,6 +33,7 @@ internal sealed class Model(World world)
         CheckTotals(SimulatedTopology.Sessions, SimulatedTopology.SessionsTopic, _sessionTimes.SelectMany(s => Sessions(s.Value).Select(text => $"{s.Key} {text}")));
         CheckForwarded(SimulatedTopology.Errors, _errors.Select(e => (e.Key, e.Value.Record)));
         CheckForwarded(SimulatedTopology.LateErrors, _late.Select(l => (l.Key, l.Value)));
+        CheckUsers();
         CheckOffsets();
     }
 
@@ -104,6 +107,7 @@ internal sealed class Model(World world)
         if (visit.Status >= SimulatedTopology.FirstErrorStatus)
         {
             _errors.Add((partition, record.Offset), (record, visit));
+            Fold(partition, record, visit);
             var start = new DateTime(visit.Time.Ticks - (visit.Time.Ticks % SimulatedTopology.Window.Ticks), DateTimeKind.Utc);
             if (start + SimulatedTopology.Window + SimulatedTopology.Grace > streamTime)
             {
@@ -116,6 +120,16 @@ internal sealed class Model(World world)
         }
 
         static void Add(SortedDictionary<string, long> counts, string key) => counts[key] = counts.GetValueOrDefault(key) + 1;
+    }
+
+    /// <summary>Where a dead letter was replayed, the order was another one: then only the number is known.</summary>
+    private void Fold(TopicPartition partition, LogRecord record, Visit visit)
+    {
+        var key = $"{partition} {Text(record.Key)}";
+        var (user, isReplayed) = _users.GetValueOrDefault(key, (new User(0, 0), false));
+        user = user.After(visit);
+        _users[key] = (user, isReplayed || _replayed.Contains((partition, record.Offset)));
+        _userAt[$"{partition}@{record.Offset}"] = user;
     }
 
     /// <summary>A group's times, cut where two are further apart than the gap.</summary>
@@ -212,10 +226,30 @@ internal sealed class Model(World world)
             last[(partition, origin[0])] = offset;
         }
 
-        static string Origin(LogRecord record) => Text(record.Headers.Single(h => h.Key == ToOperator.OriginHeader).Value);
-
         static string Forwarded(LogRecord record, string origin) => $"{origin} {Text(record.Key)} {Text(record.Value)} {record.TimestampMs}";
     }
+
+    private void CheckUsers()
+    {
+        var states = world.Database.Table(SimulatedTopology.Users);
+        var names = states.Schema.Columns.Select(c => c.Name).ToList();
+        Compare(
+            "The states of users",
+            _users.Select(u => State(u.Key, u.Value.User)),
+            states.Rows.Values.Select(row => names.Zip(row).ToDictionary()).Select(row => State(
+                $"{row["topic"]}-{row["partition"]} {row["key"]}", Codecs.Json<User>().Decode(Encoding.UTF8.GetBytes((string)row["state"]!)))));
+
+        // Each error is answered once, with the state that it led to.
+        var sent = world.Cluster.Topics.ReadCommitted(SimulatedTopology.UsersTopic).Select(s => Answer(Origin(s.Record), s.Record.Key, Codecs.Json<User>().Decode(s.Record.Value)));
+        var expected = _errors.Select(e => $"{e.Key.Partition}@{e.Key.Offset}").Select(at => (At: at, User: _userAt[at])).Zip(_errors.Values, (e, error) => Answer(e.At, error.Record.Key, e.User));
+        Compare("The states sent", expected, world.Settings.Guarantee == Guarantee.AtLeastOnce ? sent.Distinct() : sent);
+
+        string State(string key, User user) => _users.GetValueOrDefault(key).IsReplayed ? $"{key} {user.N}" : $"{key} {user}";
+
+        string Answer(string at, byte[]? key, User user) => _users.GetValueOrDefault($"{at.Split('@')[0]} {Text(key)}").IsReplayed ? at : $"{at} {Text(key)} {user}";
+    }
+
+    private static string Origin(LogRecord record) => Text(record.Headers.Single(h => h.Key == ToOperator.OriginHeader).Value);
 
     private void CheckOffsets()
     {

@@ -40,6 +40,9 @@ internal static class Mutations
 
         public Task HeartbeatAsync(CancellationToken cancellation) => inner.HeartbeatAsync(cancellation);
 
+        public Task LoadAsync(TopicPartition partition, IReadOnlyList<StateLoad> loads, CancellationToken cancellation) =>
+            inner.LoadAsync(partition, loads, cancellation);
+
         public Task<IReadOnlyDictionary<TopicPartition, long>> ErasAsync(IReadOnlyList<TopicPartition> partitions, CancellationToken cancellation) =>
             inner.ErasAsync(partitions, cancellation);
 

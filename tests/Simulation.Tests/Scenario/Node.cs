@@ -25,6 +25,7 @@ internal sealed class Node : IDisposable
             ApplicationId = "simulated",
             NodeName = settings.AreStatic ? name : null,
             CommitInterval = settings.CommitInterval,
+            StateCacheBytes = settings.StateCacheBytes,
             Guarantee = settings.Guarantee,
             ShutdownTimeout = TimeSpan.FromSeconds(15),
         };

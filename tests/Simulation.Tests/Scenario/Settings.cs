@@ -24,6 +24,9 @@ internal sealed record Settings
     /// <summary>Whether nodes have stable names: they are static members then, and a restart takes its own place back.</summary>
     public required bool AreStatic { get; init; }
 
+    /// <summary>How much state a task keeps in memory.</summary>
+    public required long StateCacheBytes { get; init; }
+
     public required GroupSettings Group { get; init; }
 
     public required TimeSpan TransactionTimeout { get; init; }
@@ -51,6 +54,7 @@ internal sealed record Settings
             Duration = TimeSpan.FromSeconds(random.Next(8, 25)),
             CommitInterval = TimeSpan.FromMilliseconds(random.Next(100, 700)),
             AreStatic = random.Next(2) == 0,
+            StateCacheBytes = random.Next(3) == 0 ? 1_000_000 : random.Next(1_000),
             Group = new GroupSettings(
                 random.Next(3) > 0, TimeSpan.FromSeconds(random.Next(3, 9)), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(20)),
             TransactionTimeout = TimeSpan.FromSeconds(random.Next(3, 15)),
@@ -64,5 +68,5 @@ internal sealed record Settings
     public override string ToString() =>
         $"{Guarantee}, {Nodes} nodes {(AreStatic ? "with" : "without")} stable names, {Partitions} partitions, {Records} records in {Duration.TotalSeconds} s, "
         + $"commits every {CommitInterval.TotalMilliseconds} ms, {(Group.IsCooperative ? "cooperative" : "eager")} group with sessions of {Group.SessionTimeout.TotalSeconds} s, "
-        + $"transactions of {TransactionTimeout.TotalSeconds} s, {Faults} faults, {Looks} looks at the dead letters, unreliability {Unreliability:0.00}";
+        + $"{StateCacheBytes} bytes of state in memory, transactions of {TransactionTimeout.TotalSeconds} s, {Faults} faults, {Looks} looks at the dead letters, unreliability {Unreliability:0.00}";
 }

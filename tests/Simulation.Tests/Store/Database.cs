@@ -1,9 +1,11 @@
+using System.Text;
 using Npgsql;
 using Simulation.Tests.Machine;
 using Simulation.Tests.Scenario;
 using Streams;
 using Streams.Hosting.Runtime;
 using Streams.Processors;
+using Streams.Processors.Testing;
 
 namespace Simulation.Tests.Store;
 
@@ -124,6 +126,10 @@ internal sealed class Database
         return merged;
     }
 
+    /// <summary>The committed states of keys.</summary>
+    public Task<List<byte[]?[]>> StatesAsync(IReadOnlyList<(string Table, IReadOnlyList<RowKey> Keys)> asked) =>
+        Task.FromResult(asked.Select(a => a.Keys.Select(key => StateOf(_tables[a.Table], key)).ToArray()).ToList());
+
     public Task<IReadOnlyDictionary<TopicPartition, long>> ErasAsync(IReadOnlyList<TopicPartition> partitions) =>
         Task.FromResult<IReadOnlyDictionary<TopicPartition, long>>(partitions.Where(_partitions.ContainsKey).ToDictionary(p => p, _ => 0L));
 
@@ -191,6 +197,9 @@ internal sealed class Database
 
     private static string RowOf(TopicPartition partition) => $"partition {partition}";
 
+    private static byte[]? StateOf(Table table, RowKey key) =>
+        table.Rows.TryGetValue(key, out var row) ? Encoding.UTF8.GetBytes((string)row[^1]!) : null;
+
     private bool IsRefused(TableSchema table, object?[] row)
     {
         var columns = table.Columns.Select(c => c.Name).ToList();
@@ -227,6 +236,12 @@ internal sealed class Database
         foreach (var (key, values) in append.Rows)
         {
             await _locks.TakeAsync(session, $"{append.Table.Name} {key}");
+            if (append.Table.Kind == TableKind.State)
+            {
+                session.Rows.Add((table, key, values[^1] is null ? null : values));
+                continue;
+            }
+
             if (table.Rows.ContainsKey(key))
             {
                 _onViolation($"{session.Name} appends the row {key} to {append.Table.Name} a second time");

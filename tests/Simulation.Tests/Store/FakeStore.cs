@@ -24,6 +24,16 @@ internal sealed class FakeStore(Simulator simulator, Network network, Database d
     public Task HeartbeatAsync(CancellationToken cancellation) =>
         network.CallAsync(process, database.Process, "heartbeat", () => Task.FromResult(true)).WaitAsync(cancellation);
 
+    public async Task LoadAsync(TopicPartition partition, IReadOnlyList<StateLoad> loads, CancellationToken cancellation)
+    {
+        var asked = loads.Select(load => (load.Table.Name, Keys: Write.KeysOf(partition, load))).ToList();
+        var states = await network.CallAsync(process, database.Process, "load states", () => database.StatesAsync(asked)).WaitAsync(cancellation);
+        for (var i = 0; i < loads.Count; i++)
+        {
+            loads[i].Complete(states[i]);
+        }
+    }
+
     public Task<IReadOnlyDictionary<TopicPartition, long>> ErasAsync(IReadOnlyList<TopicPartition> partitions, CancellationToken cancellation) =>
         network.CallAsync(process, database.Process, "eras", () => database.ErasAsync(partitions));
 

@@ -67,6 +67,13 @@ internal sealed record Write(
     public static IReadOnlyList<ReplayMark> ReplaysOf(IEnumerable<TaskCommit> tasks) =>
         [.. tasks.SelectMany(t => t.Changes.Replays.Select(r => new ReplayMark(t.Changes.Partition, r.Offset, r.Number, r.Failure is not null)))];
 
+    /// <summary>The whole keys of the states that a partition's batch asks for.</summary>
+    public static IReadOnlyList<RowKey> KeysOf(TopicPartition partition, StateLoad load) =>
+    [
+        .. Enumerable.Range(0, load.Keys.Count)
+            .Select(row => new RowKey([partition.Topic, partition.Partition, .. load.Keys.Columns.Select(c => c.ValueAt(row)!)])),
+    ];
+
     /// <summary>The rows as a buffer, with all columns of the table.</summary>
     public static RowBuffer ToBuffer(TableSchema table, IEnumerable<object?[]> rows)
     {
