@@ -1,13 +1,14 @@
 using System.Globalization;
 using System.Reflection;
+using System.Text;
 using System.Text.Json;
 using Integration.Tests.Support;
 using TestKit;
 
 namespace Integration.Tests;
 
-/// <summary>Nodes that make sessions together, and are killed while they do.</summary>
-public sealed class SessionTests(TestKafka kafka, TestPostgres postgres, ITestOutputHelper output)
+/// <summary>Nodes that make sessions together and keep a state of each user, and are killed while they do.</summary>
+public sealed class StatefulNodeTests(TestKafka kafka, TestPostgres postgres, ITestOutputHelper output)
 {
     private const int Partitions = 4;
     private const int Kills = 8;
@@ -16,17 +17,22 @@ public sealed class SessionTests(TestKafka kafka, TestPostgres postgres, ITestOu
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
+    /// <summary>The whole state of the users of a partition is some 50 kB: more than this has room for.</summary>
+    private const string StateCacheBytes = "65536";
+    private const int TrailLength = 400;
+
     private sealed record Session(string Path, DateTime Start, DateTime End, long N);
 
-    private static string Program => typeof(SessionTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "SessionsNode").Value!;
+    private static string Program => typeof(StatefulNodeTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "StatefulNode").Value!;
 
     [Fact]
-    public async Task sessions_of_two_nodes_that_are_killed_again_and_again_are_those_of_all_records()
+    public async Task sessions_and_states_of_two_nodes_that_are_killed_again_and_again_are_those_of_all_records()
     {
         var seed = Random.Shared.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         await using var job = await Job.CreateAsync(kafka, await postgres.CreateDatabaseAsync(Cancel), Partitions, Program);
+        job.Settings["Streams__StateCacheBytes"] = StateCacheBytes;
         await using var feed = new Feed(job, new TestClicks(seed, Partitions), perSecond: 800);
         await job.StartReadyAsync("node-0");
         await job.StartReadyAsync("node-1");
@@ -41,7 +47,8 @@ public sealed class SessionTests(TestKafka kafka, TestPostgres postgres, ITestOu
         }
 
         await job.WaitUntilCommittedAsync(await feed.StopAsync());
-        var expected = Recounted(await job.ReadAsync(job.Clicks));
+        var clicks = await job.ReadAsync(job.Clicks);
+        var expected = Recounted(clicks);
         Assert.Equal(expected, await TableAsync(job));
         Assert.True(expected.Count(s => s.N > 1) > 100, "There are too few sessions of several clicks to show anything.");
         if (kafka.IsReal)
@@ -49,6 +56,41 @@ public sealed class SessionTests(TestKafka kafka, TestPostgres postgres, ITestOu
             // Behind a transaction that a dead node left open, readers see nothing until the broker gives it up.
             await Eventually.True(async () => expected.SequenceEqual(await ChangelogAsync(job)), Patience.Long, "the changelog leaves the sessions of the table, and no others");
         }
+
+        await CheckUsersAsync(job, clicks);
+    }
+
+    private async Task CheckUsersAsync(Job job, IReadOnlyList<TestRecord> clicks)
+    {
+        var states = new Dictionary<(int Partition, string User), (int Clicks, string Trail)>();
+        var answers = new List<string>();
+        foreach (var record in clicks.Where(r => r.Key is not null).OrderBy(r => r.Partition).ThenBy(r => r.Offset))
+        {
+            var (n, trail) = states.GetValueOrDefault((record.Partition, record.KeyText!), (0, ""));
+            trail = $"{trail} {Recount.PathAndTime(record).Path}";
+            trail = trail[^Math.Min(TrailLength, trail.Length)..];
+            states[(record.Partition, record.KeyText!)] = (n + 1, trail);
+            answers.Add($"{record.Topic}-{record.Partition}@{record.Offset} {record.KeyText} {n + 1}{trail}");
+        }
+
+        var rows = await job.RowsAsync(
+            "users", "partition, key, (state->>'Clicks')::integer, state->>'Trail'", r => (r.GetInt32(0), r.GetString(1), r.GetInt32(2), r.GetString(3)));
+        Assert.Equal(
+            states.Select(s => (s.Key.Partition, s.Key.User, s.Value.Clicks, s.Value.Trail)).OrderBy(s => s.Partition).ThenBy(s => s.User, StringComparer.Ordinal),
+            rows.OrderBy(r => r.Item1).ThenBy(r => r.Item2, StringComparer.Ordinal));
+        if (kafka.IsReal)
+        {
+            // Each click is answered once, with the state that it led to.
+            await Eventually.True(async () => (await job.ReadAsync(job.Errors)).Count >= answers.Count, Patience.Long, "every click is answered");
+            Assert.Equal(answers.Order(StringComparer.Ordinal), (await job.ReadAsync(job.Errors)).Select(Answer).Order(StringComparer.Ordinal));
+        }
+    }
+
+    private static string Answer(TestRecord record)
+    {
+        using var state = JsonDocument.Parse(record.Value);
+        var origin = Encoding.UTF8.GetString(record.Headers.Single(h => h.Key == "origin").Value!);
+        return $"{origin} {record.KeyText} {state.RootElement.GetProperty("Clicks").GetInt32()}{state.RootElement.GetProperty("Trail").GetString()}";
     }
 
     /// <summary>The clicks that are not late, by path, cut where two are further apart than the gap.</summary>
