@@ -27,6 +27,9 @@ internal sealed record InputFacts
     /// <summary>How many combinations of minute, path and status the errors have.</summary>
     public long Counts { get; set; }
 
+    /// <summary>How many clients have errors: a client's clicks have its key.</summary>
+    public long Clients { get; set; }
+
     /// <summary>How many sessions the errors of one path and status make.</summary>
     public long Sessions { get; set; }
 }
@@ -36,6 +39,7 @@ internal sealed class FactCounter
 {
     private readonly HashSet<(string Minute, string Path, int Status)> _keys = [];
     private readonly Dictionary<(string Path, int Status), TimeSpan> _lastErrors = [];
+    private readonly HashSet<string> _clients = [];
 
     public InputFacts Facts { get; } = new();
 
@@ -59,6 +63,11 @@ internal sealed class FactCounter
         if (_keys.Add((Encoding.ASCII.GetString(time[..16]), path, status)))
         {
             Facts.Counts++;
+        }
+
+        if (_clients.Add(Encoding.UTF8.GetString(key)))
+        {
+            Facts.Clients++;
         }
 
         // Clicks are made in the order of their times.

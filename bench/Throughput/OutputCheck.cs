@@ -31,12 +31,19 @@ internal sealed class OutputCheck(Job job, InputFacts facts)
 
     private async Task LookAsync(CancellationToken cancellation)
     {
-        if (job.Shape is not (Shape.FilterToTable or Shape.Sessions))
+        if (job.Shape is not (Shape.FilterToTable or Shape.Sessions or Shape.Fold))
         {
             CheckErrorsTopic();
         }
 
         await using var data = NpgsqlDataSource.Create(job.Postgres);
+        if (job.Shape == Shape.Fold)
+        {
+            await CheckStatesAsync(data, cancellation);
+            CheckStatesTopic();
+            return;
+        }
+
         if (job.Shape is not (Shape.FilterToTopic or Shape.Sessions))
         {
             await CheckErrorsTableAsync(data, cancellation);
@@ -78,6 +85,35 @@ internal sealed class OutputCheck(Job job, InputFacts facts)
         });
         Equal("records in the topic of errors", facts.Errors, records);
         Equal("bytes in the topic of errors", facts.ErrorBytes, bytes);
+    }
+
+    private async Task CheckStatesAsync(NpgsqlDataSource data, CancellationToken cancellation)
+    {
+        var sums = await SumsAsync(
+            data,
+            $"""
+            SELECT count(*), count(DISTINCT key), sum((state->>'N')::bigint), sum((state->>'Statuses')::bigint)
+            FROM "{job.Application}"."{job.Names.CountsTable}"
+            """,
+            cancellation);
+        Equal("rows in the table of states", facts.Clients, sums[0]);
+        Equal("keys in the table of states", facts.Clients, sums[1]);
+        Equal("the sum of the states' counts", facts.Errors, sums[2]);
+        Equal("the sum of the states' statuses", facts.ErrorStatuses, sums[3]);
+    }
+
+    private void CheckStatesTopic()
+    {
+        var records = 0L;
+        var last = new Dictionary<string, long>();
+        ReadToEnd(job.Names.ErrorsTopic, (in record) =>
+        {
+            records++;
+            last[Encoding.UTF8.GetString(record.Key)] = Total(record.Value);
+        });
+        Equal("records in the topic of states", facts.Errors, records);
+        Equal("keys in the topic of states", facts.Clients, last.Count);
+        Equal("the sum of the last states' counts", facts.Errors, last.Values.Sum());
     }
 
     private void CheckCountsTopic(long rows)
@@ -138,14 +174,14 @@ internal sealed class OutputCheck(Job job, InputFacts facts)
         var json = new Utf8JsonReader(value);
         while (json.Read())
         {
-            if (json.TokenType == JsonTokenType.PropertyName && json.ValueTextEquals("n"u8))
+            if (json.TokenType == JsonTokenType.PropertyName && (json.ValueTextEquals("n"u8) || json.ValueTextEquals("N"u8)))
             {
                 json.Read();
                 return json.GetInt64();
             }
         }
 
-        throw new BenchException($"A record of the topic of counts has no n: {Encoding.UTF8.GetString(value)}");
+        throw new BenchException($"A record has no count: {Encoding.UTF8.GetString(value)}");
     }
 
     private void ReadToEnd(string topic, BareReader.Visitor visit) => BareReader.ReadToEnd(job.Kafka, topic, Servers.TopicPartitions, visit);

@@ -19,6 +19,9 @@ internal enum Shape
     /// <summary>Bursts of errors: sessions per path and status, to a table and a topic.</summary>
     Sessions,
 
+    /// <summary>Each client's errors folded into a state, to a table and a topic.</summary>
+    Fold,
+
     /// <summary>The main job as somebody would write it who has not heard of codecs: a class, and <c>Codecs.FastJson</c>.</summary>
     MainWithPlainClasses,
 }
@@ -49,6 +52,11 @@ internal static class Shapes
                     .Count("n")
                     .ToTable(names.CountsTable)
                     .ToTopic(names.CountsTopic);
+                break;
+            case Shape.Fold:
+                Errors(builder, names)
+                    .Fold(names.CountsTable, () => new ClientErrors(0, 0, ""), (errors, click) => errors.And(click), Codecs.FastJson(ClientErrorsJson.Default.ClientErrors))
+                    .To(names.ErrorsTopic);
                 break;
             case Shape.MainWithPlainClasses:
                 MainWithPlainClasses(builder, names);
@@ -91,6 +99,19 @@ internal sealed class PlainClick
 
     public DateTime? Time { get; init; }
 }
+
+/// <summary>What is kept of a client's errors.</summary>
+/// <param name="N">How many there were.</param>
+/// <param name="Statuses">The sum of their statuses.</param>
+/// <param name="LastPath">The path of the last one.</param>
+internal sealed record ClientErrors(long N, long Statuses, string LastPath)
+{
+    public ClientErrors And(Click click) => new(N + 1, Statuses + click.Status, click.Path);
+}
+
+/// <summary>Its generated JSON code.</summary>
+[JsonSerializable(typeof(ClientErrors))]
+internal sealed partial class ClientErrorsJson : JsonSerializerContext;
 
 /// <summary>Its generated JSON code.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]

@@ -44,7 +44,7 @@ internal sealed class ThroughputSuite(Servers servers, BenchOptions options, Run
         var loaded = await view.RunAsync("load", progress => Child.RunAsync(Job("load", JobKind.Load), progress, cancellation));
         _facts = loaded.Facts!;
         view.Say(string.Create(CultureInfo.InvariantCulture,
-            $"input: {_facts.Clicks:N0} clicks in {Servers.TopicPartitions} partitions, {(double)_facts.Bytes / _facts.Clicks:N0} bytes each, {(double)_facts.Errors / _facts.Clicks:P1} errors, {_facts.Counts:N0} counts, {_facts.Sessions:N0} sessions"));
+            $"input: {_facts.Clicks:N0} clicks in {Servers.TopicPartitions} partitions, {(double)_facts.Bytes / _facts.Clicks:N0} bytes each, {(double)_facts.Errors / _facts.Clicks:P1} errors, {_facts.Counts:N0} counts, {_facts.Sessions:N0} sessions, {_facts.Clients:N0} clients with errors"));
     }
 
     private async Task<Result> RunAsync(Benchmark benchmark, List<Result> earlier, CancellationToken cancellation)
@@ -58,6 +58,7 @@ internal sealed class ThroughputSuite(Servers servers, BenchOptions options, Run
             Catalogue.MainExactlyOnce => Node(benchmark.Name, Shape.Main),
             Catalogue.MainAtLeastOnce => Node(benchmark.Name, Shape.Main, ("Streams:Guarantee", "AtLeastOnce")),
             Catalogue.Sessions => Node(benchmark.Name, Shape.Sessions),
+            Catalogue.Fold => Node(benchmark.Name, Shape.Fold),
             Catalogue.MainPlainClasses => Node(benchmark.Name, Shape.MainWithPlainClasses),
             _ => throw new BenchException($"{benchmark.Name} does not read the whole input."),
         };

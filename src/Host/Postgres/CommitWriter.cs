@@ -5,7 +5,7 @@ using Streams.Processors;
 namespace Streams.Hosting.Postgres;
 
 /// <summary>
-/// What one commit cycle writes, and in which order: the fence, dead letters, rows appended, rows merged. Partitions, tables
+/// What one commit cycle writes, and in which order: the fence, dead letters, states, rows appended, rows merged. Partitions, tables
 /// and keys are each taken in one fixed order, so that nodes cannot deadlock.
 /// </summary>
 /// <remarks>
@@ -19,6 +19,7 @@ internal sealed class CommitWriter : IDisposable
     private readonly PostgresOptions _options;
     private readonly IReadOnlyList<TaskCommit> _tasks;
     private readonly List<(TableTarget Target, IReadOnlyList<RowBuffer> Rows)> _appends = [];
+    private readonly List<UpsertWriter> _states = [];
     private readonly List<UpsertWriter> _upserts = [];
     private readonly List<RowBuffer> _totals = [];
     private readonly List<RowBuffer> _gone = [];
@@ -68,20 +69,20 @@ internal sealed class CommitWriter : IDisposable
 
     public void Dispose()
     {
-        foreach (var upsert in _upserts)
+        foreach (var upsert in _states.Concat(_upserts))
         {
             upsert.Dispose();
         }
     }
 
-    /// <summary>The first round trip: the limits, the fence, dead letters.</summary>
+    /// <summary>The first round trip: the limits, the fence, and what nobody else writes, once the fence holds: dead letters, states.</summary>
     private async Task FenceAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellation)
     {
         await using var batch = new NpgsqlBatch(connection, transaction);
         batch.BatchCommands.Add(Limits.Command(_options));
         batch.BatchCommands.Add(Fence.Move(_sql, _tasks, _node));
         var letters = DeadLetterWriter.Commands(_sql, _tasks.SelectMany(t => t.Changes.DeadLetters));
-        foreach (var command in letters.Concat(ReplayStatements.Mark(_sql, _tasks)))
+        foreach (var command in letters.Concat(ReplayStatements.Mark(_sql, _tasks)).Concat(_states.SelectMany(s => s.Commands())))
         {
             batch.BatchCommands.Add(command);
         }
@@ -114,7 +115,7 @@ internal sealed class CommitWriter : IDisposable
         {
             if (UpsertWriter.ForRows(target, ofTasks) is { } upsert)
             {
-                _upserts.Add(upsert);
+                (target.Table.Kind == TableKind.State ? _states : _upserts).Add(upsert);
             }
         }
         else if (ofTasks.Any(r => r.Count > 0))

@@ -155,9 +155,16 @@ internal sealed class NodeRuntime
     {
         var layout = new TaskLayout(_topology);
         var load = new NodeLoad(_options.CommitBytes);
-        var taskOptions = new TaskOptions { OnError = _options.OnError, MaxFuture = _options.MaxFuture, MaxRecordBytes = _options.MaxRecordBytes, StateCacheBytes = _options.StateCacheBytes };
+        var taskOptions = new TaskOptions
+        {
+            OnError = _options.OnError,
+            MaxFuture = _options.MaxFuture,
+            MaxRecordBytes = _options.MaxRecordBytes,
+            StateCacheBytes = _options.StateCacheBytes,
+        };
         var parts = new Parts(_surroundings);
-        var partitions = new Partitions(layout, taskOptions, _store, load, _health, _surroundings, _loggers.CreateLogger<Partitions>())
+        var states = new StateLoader(_store, _health, _metrics, _surroundings);
+        var partitions = new Partitions(layout, taskOptions, _store, states, load, _health, _surroundings, _loggers.CreateLogger<Partitions>())
         {
             Links = new Partitions.Wiring(
                 () => parts.CommitSoon(), () => parts.Loop.RoomMade(), task => parts.Loop.Start(() => parts.Partitions.StartAgain(task)), tasks => parts.Release(tasks, _options.ShutdownTimeout),

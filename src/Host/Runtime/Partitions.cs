@@ -23,6 +23,7 @@ internal sealed class Partitions(
     TaskLayout layout,
     TaskOptions taskOptions,
     IStateStore store,
+    StateLoader states,
     NodeLoad load,
     NodeHealth health,
     NodeSurroundings surroundings,
@@ -203,15 +204,11 @@ internal sealed class Partitions(
         var task = new StreamTask(
             layout, start.Partition, taskOptions, start.NextOffset ?? 0, start.StreamTime, muteBelow: sent.NextOffset,
             isolation?.Rejected.ToDictionary());
-        var actor = new TaskActor(owned, task, load, surroundings.Time, LoadAsync, Links.CommitSoon, Links.RoomMade);
+        var actor = new TaskActor(owned, task, load, surroundings.Time, states.LoadAsync, Links.CommitSoon, Links.RoomMade);
         owned.Actor = surroundings.Actors.Spawn(start.Partition.ToString(), actor, error => Links.Failed(error));
         _owned[start.Partition] = owned;
         logger.PartitionAcquired(start.Partition, Text(start.NextOffset), start.Epoch);
     }
-
-    /// <summary>Reads states however long it takes: the task has nothing else to do meanwhile.</summary>
-    private Task LoadAsync(TopicPartition partition, IReadOnlyList<StateLoad> missing, CancellationToken stopping) =>
-        new Retries(health, surroundings).RunAsync(Dependency.Postgres, () => store.LoadAsync(partition, missing, stopping), stopping);
 
     private void Regrouped(IReadOnlyList<TopicPartition> partitions)
     {

@@ -24,6 +24,8 @@ internal sealed class NodeMetrics : IDisposable
     private readonly Counter<long> _commits;
     private readonly Counter<long> _commitFailures;
     private readonly Counter<long> _fenced;
+    private readonly Counter<long> _loaded;
+    private readonly Histogram<double> _loadSeconds;
     private readonly Histogram<double> _commitSeconds;
     private readonly Histogram<double> _lockSeconds;
     private readonly Histogram<double> _latencySeconds;
@@ -41,6 +43,8 @@ internal sealed class NodeMetrics : IDisposable
         _commits = _meter.CreateCounter<long>("streams.commits", "{commit}", "Commit cycles that succeeded.");
         _commitFailures = _meter.CreateCounter<long>("streams.commit.failures", "{commit}", "Commit cycles that failed and were tried again.");
         _fenced = _meter.CreateCounter<long>("streams.partitions.fenced", "{partition}", "Partitions this node was fenced off.");
+        _loaded = _meter.CreateCounter<long>("streams.state.loads", "{key}", "Keys whose states were not in memory and were looked for in PostgreSQL, by table.");
+        _loadSeconds = _meter.CreateHistogram<double>("streams.state.load_duration", "s", "How long a batch waited for states.", tags: null, _seconds);
         _commitSeconds = _meter.CreateHistogram<double>("streams.commit.duration", "s", "How long a commit cycle takes.", tags: null, _seconds);
         _lockSeconds = _meter.CreateHistogram<double>("streams.commit.lock_duration", "s", "From the merge of rows that nodes share to the end of PostgreSQL's commit: so long other nodes may wait for them.", tags: null, _seconds);
         _latencySeconds = _meter.CreateHistogram<double>("streams.latency", "s", "From a record's Kafka timestamp to its commit, for the newest record of each task and cycle.", tags: null, _seconds);
@@ -78,6 +82,10 @@ internal sealed class NodeMetrics : IDisposable
         _sent.Add(records, new KeyValuePair<string, object?>("topic", topic));
         Totals.AddSent(topic, records);
     }
+
+    public void Loaded(string table, int keys) => _loaded.Add(keys, new KeyValuePair<string, object?>("table", table));
+
+    public void LoadTook(TimeSpan duration) => _loadSeconds.Record(duration.TotalSeconds);
 
     public void CommitTook(TimeSpan duration)
     {

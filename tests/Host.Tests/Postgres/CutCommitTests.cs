@@ -133,7 +133,7 @@ public sealed class CutCommitTests(TestPostgres postgres, ITestOutputHelper outp
             var health = new NodeHealth(NullLogger<NodeHealth>.Instance);
             _metrics = new NodeMetrics(_services.GetRequiredService<IMeterFactory>());
             _partitions = new Partitions(
-                new TaskLayout(topology), new TaskOptions(), store, new NodeLoad(1 << 20), health, surroundings, NullLogger<Partitions>.Instance)
+                new TaskLayout(topology), new TaskOptions(), store, new StateLoader(store, health, _metrics, surroundings), new NodeLoad(1 << 20), health, surroundings, NullLogger<Partitions>.Instance)
             {
                 Links = new Partitions.Wiring(
                     CommitSoon: () => { }, RoomMade: () => { }, Rewind: _ => { }, Release: _ => true, Fail, SentUpTo: _ => [], CancellationToken.None),
