@@ -343,6 +343,45 @@ public sealed class StateTests
             Assert.Throws<TopologyException>(builder.Build).Problems);
     }
 
+    private sealed record Order(string Id, decimal Amount, DateTime Time);
+
+    private sealed record Customer(int Orders, decimal Total);
+
+    /// <summary>As docs/state.md has them.</summary>
+    [Fact]
+    public void the_documented_examples_do_what_is_said()
+    {
+        var builder = new StreamBuilder();
+        var orders = builder.Stream("orders", Codecs.Utf8, Codecs.Json<Order>(), order => order.Time);
+
+        orders
+            .Fold("customers", () => new Customer(0, 0), (customer, order) => new Customer(customer.Orders + 1, customer.Total + order.Amount))
+            .To("customers");
+
+        orders.Reduce("largest_orders", (largest, order) => order.Amount > largest.Amount ? order : largest);
+
+        orders.Process("last_orders", (Record<string, Order> record, Order? last, Action<Order> emit) =>
+        {
+            if (last?.Id != record.Value.Id)
+            {
+                emit(record.Value);
+            }
+
+            return record.Value;
+        }).To("orders-once", valueCodec: Codecs.Json<Order>());
+
+        using var driver = new TopologyDriver(builder.Build(), new TopologyDriverOptions { StartTime = EngineRun.Now });
+        foreach (var (id, amount) in new[] { ("1", 10m), ("1", 10m), ("2", 2.5m) })
+        {
+            driver.Pipe("orders", Codecs.Utf8, Codecs.Json<Order>(), "ann", new Order(id, amount, EngineRun.Now));
+        }
+
+        Assert.Equal([new(1, 10), new(2, 20), new(3, 22.5m)], driver.ReadOutput("customers", Codecs.Utf8, Codecs.Json<Customer>()).Select(r => r.Value!));
+        Assert.Equal(["1", "2"], driver.ReadOutput("orders-once", Codecs.Utf8, Codecs.Json<Order>()).Select(r => r.Value!.Id));
+        Assert.Equal("""{"Orders":3,"Total":22.5}""", Assert.Single(driver.Table("customers"))["state"]);
+        Assert.StartsWith("""{"Id":"1","Amount":10.0,""", (string)Assert.Single(driver.Table("largest_orders"))["state"]!, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void a_fold_alone_is_a_whole_topology_and_its_description_names_its_table()
     {
