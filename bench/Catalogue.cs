@@ -20,6 +20,7 @@ internal static class Catalogue
     public const string MainPlainClasses = "main-plain-classes";
     public const string Sessions = "sessions";
     public const string Fold = "fold";
+    public const string Repartition = "repartition";
 
     public const string Live20K = "live-20k";
     public const string Startup = "startup";
@@ -46,6 +47,7 @@ internal static class Catalogue
         new(MainPlainClasses, Throughput, "the main job with an ordinary class and Codecs.FastJson, exactly once"),
         new(Sessions, Throughput, "session windows of errors per path and status, to a table and a topic, exactly once"),
         new(Fold, Throughput, "a state per client, changed by each of its errors, to a table and a topic, exactly once"),
+        new(Repartition, Throughput, "a state per path, changed by each of its errors, which go through a topic to come together, exactly once"),
         new(Live20K, Live20K, "CPU of the main job at 20,000 clicks/s, exactly once, a commit every 100 ms"),
         .. LatencyRun.Cases.Select(c => new Benchmark(c.Name, Latency, $"from producing a click to its row: {c.PerSecond:N0} clicks/s, a commit every {c.Interval.TotalMilliseconds:N0} ms")),
         new(Startup, Startup, "from the start of the process to ready"),

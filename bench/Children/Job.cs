@@ -53,6 +53,9 @@ internal sealed record Job
     /// <summary>Topics and tables of a node.</summary>
     public Clickstream.ClickstreamNames Names { get; init; } = new();
 
+    /// <summary>How many records a node reads besides the clicks: those that come back to it through a topic of its own.</summary>
+    public long Repartitioned { get; init; }
+
     /// <summary>Which topology a node runs.</summary>
     public Shape Shape { get; init; }
 

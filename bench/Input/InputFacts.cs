@@ -27,6 +27,9 @@ internal sealed record InputFacts
     /// <summary>How many combinations of minute, path and status the errors have.</summary>
     public long Counts { get; set; }
 
+    /// <summary>How many paths have errors.</summary>
+    public long Paths { get; set; }
+
     /// <summary>How many clients have errors: a client's clicks have its key.</summary>
     public long Clients { get; set; }
 
@@ -40,6 +43,7 @@ internal sealed class FactCounter
     private readonly HashSet<(string Minute, string Path, int Status)> _keys = [];
     private readonly Dictionary<(string Path, int Status), TimeSpan> _lastErrors = [];
     private readonly HashSet<string> _clients = [];
+    private readonly HashSet<string> _paths = [];
 
     public InputFacts Facts { get; } = new();
 
@@ -63,6 +67,11 @@ internal sealed class FactCounter
         if (_keys.Add((Encoding.ASCII.GetString(time[..16]), path, status)))
         {
             Facts.Counts++;
+        }
+
+        if (_paths.Add(path))
+        {
+            Facts.Paths++;
         }
 
         if (_clients.Add(Encoding.UTF8.GetString(key)))

@@ -73,15 +73,16 @@ internal static class NodeRun
     private static async Task<(Usage Middle, Usage End)> CatchUpAsync(WebApplication app, Job job, NodeTotals totals)
     {
         var clicks = job.Traffic.Clicks;
-        var progress = new Progress(clicks);
+        var all = clicks + job.Repartitioned;
+        var progress = new Progress(all);
         Usage? middle = null;
         var last = (Records: 0L, At: Stopwatch.GetTimestamp());
         while (true)
         {
             var records = totals.Records;
-            if (records >= clicks)
+            if (records >= all)
             {
-                var end = Usage.Now(records);
+                var end = Usage.Now(clicks + (records - all));
                 return (middle ?? end, end);
             }
 
@@ -91,10 +92,10 @@ internal static class NodeRun
             }
             else if (Stopwatch.GetElapsedTime(last.At) > StandstillPatience || app.Lifetime.ApplicationStopping.IsCancellationRequested)
             {
-                throw new BenchException($"The node stands still after {records} of {clicks} records.");
+                throw new BenchException($"The node stands still after {records} of {all} records.");
             }
 
-            middle ??= records >= clicks / 2 ? Usage.Now(records) : null;
+            middle ??= records >= all / 2 ? Usage.Now((long)((double)records / all * clicks)) : null;
             progress.Report(records);
             await Task.Delay(Pause);
         }

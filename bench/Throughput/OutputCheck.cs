@@ -31,16 +31,20 @@ internal sealed class OutputCheck(Job job, InputFacts facts)
 
     private async Task LookAsync(CancellationToken cancellation)
     {
-        if (job.Shape is not (Shape.FilterToTable or Shape.Sessions or Shape.Fold))
+        if (job.Shape is not (Shape.FilterToTable or Shape.Sessions or Shape.Fold or Shape.Repartition))
         {
             CheckErrorsTopic();
         }
 
         await using var data = NpgsqlDataSource.Create(job.Postgres);
-        if (job.Shape == Shape.Fold)
+        if (job.Shape is Shape.Fold or Shape.Repartition)
         {
-            await CheckStatesAsync(data, cancellation);
-            CheckStatesTopic();
+            await CheckStatesAsync(data, job.Shape == Shape.Fold ? facts.Clients : facts.Paths, cancellation);
+            if (job.Shape == Shape.Fold)
+            {
+                CheckStatesTopic();
+            }
+
             return;
         }
 
@@ -87,7 +91,7 @@ internal sealed class OutputCheck(Job job, InputFacts facts)
         Equal("bytes in the topic of errors", facts.ErrorBytes, bytes);
     }
 
-    private async Task CheckStatesAsync(NpgsqlDataSource data, CancellationToken cancellation)
+    private async Task CheckStatesAsync(NpgsqlDataSource data, long keys, CancellationToken cancellation)
     {
         var sums = await SumsAsync(
             data,
@@ -96,8 +100,8 @@ internal sealed class OutputCheck(Job job, InputFacts facts)
             FROM "{job.Application}"."{job.Names.CountsTable}"
             """,
             cancellation);
-        Equal("rows in the table of states", facts.Clients, sums[0]);
-        Equal("keys in the table of states", facts.Clients, sums[1]);
+        Equal("rows in the table of states", keys, sums[0]);
+        Equal("keys in the table of states", keys, sums[1]);
         Equal("the sum of the states' counts", facts.Errors, sums[2]);
         Equal("the sum of the states' statuses", facts.ErrorStatuses, sums[3]);
     }

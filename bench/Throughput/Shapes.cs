@@ -22,6 +22,9 @@ internal enum Shape
     /// <summary>Each client's errors folded into a state, to a table and a topic.</summary>
     Fold,
 
+    /// <summary>The same by path, which is not the key: through a topic.</summary>
+    Repartition,
+
     /// <summary>The main job as somebody would write it who has not heard of codecs: a class, and <c>Codecs.FastJson</c>.</summary>
     MainWithPlainClasses,
 }
@@ -57,6 +60,12 @@ internal static class Shapes
                 Errors(builder, names)
                     .Fold(names.CountsTable, () => new ClientErrors(0, 0, ""), (errors, click) => errors.And(click), Codecs.FastJson(ClientErrorsJson.Default.ClientErrors))
                     .To(names.ErrorsTopic);
+                break;
+            case Shape.Repartition:
+                Errors(builder, names)
+                    .SelectKey(click => click.Path)
+                    .Repartition(names.CountsTopic, Codecs.Utf8)
+                    .Fold(names.CountsTable, () => new ClientErrors(0, 0, ""), (errors, click) => errors.And(click), Codecs.FastJson(ClientErrorsJson.Default.ClientErrors));
                 break;
             case Shape.MainWithPlainClasses:
                 MainWithPlainClasses(builder, names);

@@ -58,6 +58,7 @@ internal sealed class ThroughputSuite(Servers servers, BenchOptions options, Run
             Catalogue.MainExactlyOnce => Node(benchmark.Name, Shape.Main),
             Catalogue.MainAtLeastOnce => Node(benchmark.Name, Shape.Main, ("Streams:Guarantee", "AtLeastOnce")),
             Catalogue.Sessions => Node(benchmark.Name, Shape.Sessions),
+            Catalogue.Repartition => Node(benchmark.Name, Shape.Repartition) with { Repartitioned = _facts.Errors },
             Catalogue.Fold => Node(benchmark.Name, Shape.Fold),
             Catalogue.MainPlainClasses => Node(benchmark.Name, Shape.MainWithPlainClasses),
             _ => throw new BenchException($"{benchmark.Name} does not read the whole input."),

@@ -77,7 +77,7 @@ public sealed class StreamsOptions
     public long MailboxBytes { get; set; } = 2 * 1024 * 1024;
 
     /// <summary>
-    /// How much state each operator of a task keeps in memory (<c>Fold</c>, <c>Reduce</c>, <c>Process</c>), in bytes; what is beyond is read
+    /// How much state each operator of a task keeps in memory (<c>Fold</c>, <c>Reduce</c>, <c>Process</c>, <c>Join</c>), in bytes; what is beyond is read
     /// from PostgreSQL when it is needed. 64 KiB to 16 GiB. Default: 16 MiB.
     /// </summary>
     [Range(64 * 1024, 16L * 1024 * 1024 * 1024)]

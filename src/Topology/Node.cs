@@ -41,6 +41,9 @@ internal abstract class Node(StreamBuilder builder, NodeKind kind, string role, 
     /// <summary>The topic read or written, if any.</summary>
     public virtual string? Topic => null;
 
+    /// <summary>Whether the topic is one that the topology writes and reads itself.</summary>
+    public virtual bool IsRepartition => false;
+
     /// <summary>The table written, if any; of a <see cref="NodeKind.Processor"/>, the one that keeps its state.</summary>
     public virtual TableSchema? Table => null;
 

@@ -15,10 +15,13 @@ public sealed class Topology
     /// <summary>The connected parts of the graph, in order of declaration.</summary>
     internal IReadOnlyList<IReadOnlyList<Node>> SubTopologies { get; }
 
-    /// <summary>The topics read.</summary>
+    /// <summary>The topics read, those of repartitions among them.</summary>
     public IReadOnlyList<string> SourceTopics => [.. Nodes.Where(n => n.Kind == NodeKind.Source).Select(n => n.Topic!).Distinct()];
 
-    /// <summary>The topics written: by sinks, and as changelogs of tables.</summary>
+    /// <summary>The topics that the topology writes and reads itself.</summary>
+    public IReadOnlyList<string> RepartitionTopics => [.. Nodes.Where(n => n.Kind == NodeKind.Source && n.IsRepartition).Select(n => n.Topic!)];
+
+    /// <summary>The topics written: by sinks, for repartitions, and as changelogs of tables.</summary>
     public IReadOnlyList<string> SinkTopics =>
         [.. Nodes.Where(n => n.Kind == NodeKind.Sink).Select(n => n.Topic!).Concat(Tables.Select(t => t.ChangelogTopic).OfType<string>()).Distinct()];
 

@@ -65,6 +65,12 @@ internal static class TopologyDescription
             {
                 text.Append(CultureInfo.InvariantCulture, $"    {ids[input]} --> {ids[node]}\n");
             }
+
+            if (node is { Kind: NodeKind.Sink, IsRepartition: true })
+            {
+                var source = topology.Nodes.First(n => n.Kind == NodeKind.Source && n.Topic == node.Topic);
+                text.Append(CultureInfo.InvariantCulture, $"    {ids[node]} --> {ids[source]}\n");
+            }
         }
 
         return text.ToString();

@@ -64,7 +64,7 @@ internal static class TopologyValidator
         foreach (var node in nodes)
         {
             var written = node.Kind == NodeKind.Sink ? node.Topic : node.Table?.ChangelogTopic;
-            if (written is not null && read.Contains(written))
+            if (written is not null && read.Contains(written) && !node.IsRepartition)
             {
                 yield return $"{node.Name}: topic '{written}' is written and also read by this topology, an endless loop; write to another topic";
             }

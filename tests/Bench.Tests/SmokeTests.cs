@@ -11,7 +11,7 @@ namespace Bench.Tests;
 public sealed class SmokeTests
 {
     private static readonly string[] _throughput =
-        ["limit", "filter-to-topic", "filter-to-table", "copy-limit", "main-exactly-once", "main-at-least-once", "main-plain-classes", "sessions", "fold"];
+        ["limit", "filter-to-topic", "filter-to-table", "copy-limit", "main-exactly-once", "main-at-least-once", "main-plain-classes", "sessions", "fold", "repartition"];
 
     private static readonly string[] _live = ["live-20k", "latency-10k-20ms", "latency-50k-1000ms", "startup"];
 

@@ -32,7 +32,9 @@ public sealed class StatefulNodeTests(TestKafka kafka, TestPostgres postgres, IT
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         await using var job = await Job.CreateAsync(kafka, await postgres.CreateDatabaseAsync(Cancel), Partitions, Program);
+        var pathsTopic = TestKafka.UniqueName("clicks-by-path");
         job.Settings["Streams__StateCacheBytes"] = StateCacheBytes;
+        job.Settings["StatefulNode__PathsTopic"] = kafka.IsReal ? pathsTopic : null;
         await using var feed = new Feed(job, new TestClicks(seed, Partitions), perSecond: 800);
         await job.StartReadyAsync("node-0");
         await job.StartReadyAsync("node-1");
@@ -58,6 +60,48 @@ public sealed class StatefulNodeTests(TestKafka kafka, TestPostgres postgres, IT
         }
 
         await CheckUsersAsync(job, clicks);
+        if (kafka.IsReal)
+        {
+            // The embedded Kafka shows records of aborted transactions, which would be folded in.
+            await CheckPathsAsync(job, pathsTopic, clicks);
+        }
+    }
+
+    /// <summary>Each click went through the topic once, and the states are made of what is there, in that order.</summary>
+    private static async Task CheckPathsAsync(Job job, string topic, IReadOnlyList<TestRecord> clicks)
+    {
+        await Eventually.True(async () => (await job.ReadAsync(topic)).Count >= clicks.Count, Patience.Long, "every click is in the topic");
+        var between = await job.ReadAsync(topic);
+        Assert.Equal(
+            clicks.Select(c => $"{c.Topic}-{c.Partition}@{c.Offset} {Recount.PathAndTime(c).Path}").Order(StringComparer.Ordinal),
+            between.Select(b => $"{Origin(b)} {b.KeyText}").Order(StringComparer.Ordinal));
+        var paths = new Dictionary<(int Partition, string Path), (int Clicks, string Trail)>();
+        foreach (var record in between.OrderBy(r => r.Partition).ThenBy(r => r.Offset))
+        {
+            using var click = JsonDocument.Parse(record.Value);
+            var (n, trail) = paths.GetValueOrDefault((record.Partition, record.KeyText!), (0, ""));
+            trail = $"{trail} {click.RootElement.GetProperty("status").GetInt32()}";
+            paths[(record.Partition, record.KeyText!)] = (n + 1, trail[^Math.Min(TrailLength, trail.Length)..]);
+        }
+
+        var expected = paths.Select(p => (p.Key.Partition, p.Key.Path, p.Value.Clicks, p.Value.Trail)).Order().ToList();
+        Assert.Equal(expected.Count, expected.DistinctBy(p => p.Path).Count());
+        await Eventually.True(async () => (await PathsAsync()).Sum(p => p.Clicks) >= clicks.Count, Patience.Long, "every click is folded in");
+        Assert.Equal(expected, await PathsAsync());
+
+        async Task<List<(int Partition, string Path, int Clicks, string Trail)>> PathsAsync() => [.. (await job.RowsAsync(
+            "paths", "partition, key, (state->>'Clicks')::integer, state->>'Trail'", r => (Partition: r.GetInt32(0), Path: r.GetString(1), Clicks: r.GetInt32(2), Trail: r.GetString(3)))).Order()];
+    }
+
+    [Fact]
+    public async Task without_transactions_nothing_is_repartitioned()
+    {
+        await using var job = await Job.CreateAsync(kafka, await postgres.CreateDatabaseAsync(Cancel), Partitions, Program);
+        var node = job.Start(null, ("Streams__Guarantee", "AtLeastOnce"), ("StatefulNode__PathsTopic", "by-path"));
+        Assert.Equal(1, await node.WaitForExitAsync(Patience.Long));
+        Assert.Contains(
+            "Streams:Guarantee is AtLeastOnce, and the topology sends records through topic by-path: one that is sent twice would take effect twice behind it. Set it to ExactlyOnce.",
+            node.Output, StringComparison.Ordinal);
     }
 
     private async Task CheckUsersAsync(Job job, IReadOnlyList<TestRecord> clicks)
@@ -86,11 +130,12 @@ public sealed class StatefulNodeTests(TestKafka kafka, TestPostgres postgres, IT
         }
     }
 
+    private static string Origin(TestRecord record) => Encoding.UTF8.GetString(record.Headers.Single(h => h.Key == "origin").Value!);
+
     private static string Answer(TestRecord record)
     {
         using var state = JsonDocument.Parse(record.Value);
-        var origin = Encoding.UTF8.GetString(record.Headers.Single(h => h.Key == "origin").Value!);
-        return $"{origin} {record.KeyText} {state.RootElement.GetProperty("Clicks").GetInt32()}{state.RootElement.GetProperty("Trail").GetString()}";
+        return $"{Origin(record)} {record.KeyText} {state.RootElement.GetProperty("Clicks").GetInt32()}{state.RootElement.GetProperty("Trail").GetString()}";
     }
 
     /// <summary>The clicks that are not late, by path, cut where two are further apart than the gap.</summary>

@@ -336,8 +336,8 @@ public sealed class StateTests
         builder.Stream("bytes", Codecs.Bytes, Codecs.Int64).Reduce("by_bytes", Math.Max);
         Assert.Equal(
             [
-                "REDUCE-0000000003: its records come from the topics left, right, and a key would have a state in each; write them to one topic and read that one in another application",
-                "REDUCE-0000000005: the key was changed after its topic was read, so records of one key may be in several partitions, and each would have a state of its own; write the stream to a topic and read that one in another application",
+                "REDUCE-0000000003: its records come from the topics left, right, and a key would have a state in each; add .Repartition(topic) after the merge",
+                "REDUCE-0000000005: the key was changed after its topic was read, so records of one key may be in several partitions, and each would have a state of its own; add .Repartition(topic) before this operator",
                 "REDUCE-0000000007: keys of type Byte[] cannot be told apart as PostgreSQL tells them apart; use text, a number, a Guid, or a record of these, without times and byte arrays",
             ],
             Assert.Throws<TopologyException>(builder.Build).Problems);

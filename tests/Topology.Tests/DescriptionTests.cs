@@ -114,6 +114,43 @@ public sealed class DescriptionTests
     }
 
     [Fact]
+    public void a_repartition_is_a_topic_between_two_parts()
+    {
+        var builder = new StreamBuilder();
+        builder.Stream("in", Codecs.Utf8, Codecs.Int64).SelectKey(number => number % 7).Repartition("by-remainder", Codecs.Int64).Reduce("largest", Math.Max).To("out");
+        var topology = builder.Build();
+        Assert.Equal(["in", "by-remainder"], topology.SourceTopics);
+        Assert.Equal(["by-remainder"], topology.RepartitionTopics);
+        Assert.Equal(["by-remainder", "out"], topology.SinkTopics);
+        Assert.Equal(["by-remainder"], topology.SourcesOf("out"));
+        Is(
+            """
+            Topologies:
+               Sub-topology: 0
+                Source: SOURCE-0000000000 (topics: [in])
+                  --> SELECTKEY-0000000001
+                Processor: SELECTKEY-0000000001 (stores: [])
+                  --> SINK-0000000002
+                  <-- SOURCE-0000000000
+                Sink: SINK-0000000002 (topic: by-remainder)
+                  <-- SELECTKEY-0000000001
+
+               Sub-topology: 1
+                Source: SOURCE-0000000003 (topics: [by-remainder])
+                  --> REDUCE-0000000004
+                Processor: REDUCE-0000000004 (stores: [largest])
+                  --> SINK-0000000005
+                  <-- SOURCE-0000000003
+                Sink: SINK-0000000005 (topic: out)
+                  <-- REDUCE-0000000004
+
+
+            """,
+            topology.Describe());
+        Assert.Contains("    n2 --> n3\n", topology.DescribeAsMermaid(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void a_topology_knows_its_topics_tables_and_what_feeds_them()
     {
         var topology = Samples.Clickstream().Build();

@@ -50,7 +50,7 @@ internal sealed class EmbeddedServers : IAsyncDisposable
     /// <summary>Creates the topics that a topology reads and writes.</summary>
     public void CreateTopics(Topology topology, int partitions)
     {
-        foreach (var topic in topology.SourceTopics.Concat(topology.SinkTopics))
+        foreach (var topic in topology.SourceTopics.Union(topology.SinkTopics))
         {
             Kafka.CreateTopic(topic, partitions);
         }

@@ -19,7 +19,7 @@ internal sealed class KafkaChecks(KafkaSettings settings, StreamsOptions options
     {
         await Task.CompletedTask;
         yield return CheckResult.NotTried(KafkaName, reason);
-        foreach (var topic in topology.SourceTopics.Concat(topology.SinkTopics))
+        foreach (var topic in topology.SourceTopics.Union(topology.SinkTopics))
         {
             yield return CheckResult.NotTried(TopicName(topic), reason);
         }
@@ -48,14 +48,14 @@ internal sealed class KafkaChecks(KafkaSettings settings, StreamsOptions options
 
         using var admin = new KafkaAdmin(settings, KafkaProbe.ClientId, NullLogger.Instance);
         var partitions = new Dictionary<string, int>(StringComparer.Ordinal);
-        foreach (var topic in topology.SourceTopics)
+        foreach (var topic in topology.SourceTopics.Except(topology.RepartitionTopics))
         {
             yield return await TryAsync(TopicName(topic), () => SourceAsync(topic, admin, probe, partitions, cancellation));
         }
 
         foreach (var topic in topology.SinkTopics)
         {
-            yield return await TryAsync(TopicName(topic), () => SinkAsync(topic, admin, partitions, cancellation));
+            yield return await TryAsync(TopicName(topic), () => SinkAsync(topic, admin, probe, partitions, cancellation));
         }
 
         yield return await TryAsync(GroupName, async () =>
@@ -93,10 +93,18 @@ internal sealed class KafkaChecks(KafkaSettings settings, StreamsOptions options
         return CheckResult.Ok(TopicName(topic), $"input, {Count(count, "partition")}, may be read");
     }
 
-    private async Task<CheckResult> SinkAsync(string topic, KafkaAdmin admin, Dictionary<string, int> partitions, CancellationToken cancellation)
+    private async Task<CheckResult> SinkAsync(
+        string topic, KafkaAdmin admin, KafkaProbe probe, Dictionary<string, int> partitions, CancellationToken cancellation)
     {
         if (await admin.PartitionCountAsync(topic, cancellation) is { } count)
         {
+            if (topology.RepartitionTopics.Contains(topic))
+            {
+                partitions[topic] = count;
+                await probe.ReadAsync(topic, cancellation);
+                return CheckResult.Ok(TopicName(topic), $"repartition, {Count(count, "partition")}, may be read");
+            }
+
             return CheckResult.Ok(TopicName(topic), $"output, {Count(count, "partition")}");
         }
 

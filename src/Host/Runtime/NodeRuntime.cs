@@ -157,6 +157,7 @@ internal sealed class NodeRuntime
         var load = new NodeLoad(_options.CommitBytes);
         var taskOptions = new TaskOptions
         {
+            Application = _options.ApplicationId,
             OnError = _options.OnError,
             MaxFuture = _options.MaxFuture,
             MaxRecordBytes = _options.MaxRecordBytes,

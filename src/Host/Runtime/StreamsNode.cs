@@ -68,6 +68,12 @@ internal sealed class StreamsNode(
 
     private async Task RunAsync(CancellationToken stopping)
     {
+        if (_options.Guarantee == Guarantee.AtLeastOnce && topology.RepartitionTopics is [var repartition, ..])
+        {
+            throw new StreamsConfigurationException(
+                $"Streams:Guarantee is AtLeastOnce, and the topology sends records through topic {repartition}: one that is sent twice would take effect twice behind it. Set it to ExactlyOnce.");
+        }
+
         using var admin = new KafkaAdmin(kafka, identity.Name, loggers.CreateLogger<KafkaAdmin>());
         var log = new KafkaRecordLog(topology, _options, kafka, identity.Name, admin, time, loggers);
         var runtime = new NodeRuntime(topology, _options, store, log, health, metrics, NodeSurroundings.Real(time), loggers);
@@ -79,7 +85,7 @@ internal sealed class StreamsNode(
     private async Task PrepareTopicsAsync(KafkaAdmin admin, NodeRuntime runtime, CancellationToken stopping)
     {
         var partitions = new Dictionary<string, int>(StringComparer.Ordinal);
-        foreach (var topic in topology.SourceTopics)
+        foreach (var topic in topology.SourceTopics.Except(topology.RepartitionTopics))
         {
             await runtime.RetryAsync(
                 Dependency.Kafka,
@@ -92,6 +98,9 @@ internal sealed class StreamsNode(
         {
             var wanted = _options.OutputPartitions > 0 ? _options.OutputPartitions : topology.SourcesOf(topic).Max(source => partitions[source]);
             await runtime.RetryAsync(Dependency.Kafka, () => admin.EnsureTopicAsync(topic, wanted, stopping), stopping);
+
+            // What is behind a repartition gets as many partitions as that has.
+            await runtime.RetryAsync(Dependency.Kafka, async () => partitions[topic] = await admin.PartitionCountAsync(topic, stopping) ?? wanted, stopping);
         }
     }
 

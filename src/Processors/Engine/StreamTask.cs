@@ -295,6 +295,7 @@ internal sealed class StreamTask : IDisposable
 
     public void Dispose()
     {
+        _source.Dispose();
         foreach (var step in _steps)
         {
             step.Dispose();

@@ -40,6 +40,9 @@ internal sealed class TaskBuilder
     /// <summary>Whether a node belongs to this task: only those that its source's records can reach do.</summary>
     public bool Includes(Node node) => _layout.Includes(node, Context.Partition.Topic);
 
+    /// <summary>Whether the task's records come through a topic of the topology's own, with times that they carry.</summary>
+    public bool ReadsRepartition => _layout.NodesOf(Context.Partition.Topic).First().IsRepartition;
+
     public int OutputSlot(Node node) => TaskLayout.SlotOf(_layout.Outputs, node);
 
     public int RowSlot(Node node) => TaskLayout.SlotOf(_layout.Rows, node);

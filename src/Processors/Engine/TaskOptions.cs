@@ -16,6 +16,9 @@ internal sealed record TaskOptions
 {
     public ErrorPolicy OnError { get; init; } = ErrorPolicy.DeadLetter;
 
+    /// <summary>The application's id: tells its records in a repartition topic from those of others.</summary>
+    public string Application { get; init; } = "";
+
     /// <summary>How far past wall time an event may claim to be.</summary>
     public TimeSpan MaxFuture { get; init; } = TimeSpan.FromHours(1);
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace Streams.Processors;
 
@@ -31,7 +32,7 @@ public static class SourceOperator
 }
 
 /// <summary>What a task needs of its source's step.</summary>
-internal interface ISourceStep
+internal interface ISourceStep : IDisposable
 {
     /// <summary>Decodes the batch from the given offset on.</summary>
     /// <returns>How many records were looked at.</returns>
@@ -45,10 +46,18 @@ internal interface ISourceStep
 }
 
 internal sealed class SourceNode<TKey, TValue>(
-    StreamBuilder builder, string topic, ICodec<TKey> keyCodec, ICodec<TValue> valueCodec, Func<TValue, DateTime?>? timestamp, string? name)
+    StreamBuilder builder,
+    string topic,
+    ICodec<TKey> keyCodec,
+    ICodec<TValue> valueCodec,
+    Func<TValue, DateTime?>? timestamp,
+    string? name,
+    bool isRepartition = false)
     : TaskNode(builder, NodeKind.Source, "SOURCE", name)
 {
     public override string Topic => topic;
+
+    public override bool IsRepartition => isRepartition;
 
     public override (Type Key, Type Value)? RecordTypes => (typeof(TKey), typeof(TValue));
 
@@ -71,7 +80,18 @@ internal sealed class SourceNode<TKey, TValue>(
         private DateTime[] _times = [];
         private int _first;
 
+        // Of a repartition topic: stream time where the records came from.
+        private readonly HeaderList? _headers = node.IsRepartition ? new HeaderList() : null;
+        private DateTime[] _carried = [];
+        private readonly byte[] _application = Encoding.UTF8.GetBytes(context.Options.Application);
+
         public override void Run() { }
+
+        public override void Dispose()
+        {
+            base.Dispose();
+            _headers?.Dispose();
+        }
 
         public int Decode(long fromOffset)
         {
@@ -88,6 +108,7 @@ internal sealed class SourceNode<TKey, TValue>(
             if (_times.Length < count)
             {
                 _times = new DateTime[Math.Max(count, 256)];
+                _carried = _headers is null ? [] : new DateTime[_times.Length];
             }
 
             var i = _first;
@@ -100,9 +121,14 @@ internal sealed class SourceNode<TKey, TValue>(
                     for (; i < count; i++)
                     {
                         at = node.Name;
+                        if (_headers is not null && !ReadCarried(source, i))
+                        {
+                            continue;
+                        }
+
                         var value = DecodeValue(source, i);
                         var key = DecodeKey(source, i);
-                        var time = TimeOf(source, i, in value, maxTime);
+                        var time = _headers is null ? TimeOf(source, i, in value, maxTime) : _times[i];
                         _times[i] = time;
                         if (_condition is not null)
                         {
@@ -133,12 +159,23 @@ internal sealed class SourceNode<TKey, TValue>(
             {
                 if (!context.IsOut(i))
                 {
-                    context.SetStreamTime(i, clock.Advance(_times[i]));
+                    var streamTime = clock.Advance(_times[i]);
+                    context.SetStreamTime(i, _headers is null ? streamTime : _carried[i]);
                 }
             }
         }
 
         public void RemoveFailed() => output.RemoveFailed(context);
+
+        /// <returns>False if the record is another application's, which concerns nobody here.</returns>
+        private bool ReadCarried(RecordBatch source, int i)
+        {
+            _headers!.Clear();
+            source.CopyHeaders(i, _headers);
+            var times = CarriedTimes.Read(_headers.Packed, _application, node.Topic);
+            (_times[i], _carried[i]) = times ?? (MinTime, MinTime);
+            return times is not null;
+        }
 
         private TValue DecodeValue(RecordBatch source, int i)
         {

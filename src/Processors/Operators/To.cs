@@ -29,7 +29,8 @@ public static class ToOperator
     }
 }
 
-internal sealed class SinkNode<TKey, TValue>(Stream<TKey, TValue> stream, string topic, ICodec<TKey>? keyCodec, ICodec<TValue>? valueCodec, string? name)
+internal sealed class SinkNode<TKey, TValue>(
+    Stream<TKey, TValue> stream, string topic, ICodec<TKey>? keyCodec, ICodec<TValue>? valueCodec, string? name, bool isRepartition = false)
     : TaskNode(stream.Node.Builder, NodeKind.Sink, "SINK", name, stream.Node), IOutputNode
 {
     private readonly bool _forwardsKey = stream.KeyAsRead && (keyCodec is null || ReferenceEquals(keyCodec, stream.KeyCodec));
@@ -41,24 +42,28 @@ internal sealed class SinkNode<TKey, TValue>(Stream<TKey, TValue> stream, string
 
     public override bool ReadsKey => !_forwardsKey;
 
+    public override bool IsRepartition => isRepartition;
+
     public override IEnumerable<string> Problems
     {
         get
         {
             if (!_forwardsKey && _keyCodec is null)
             {
-                yield return $"no codec for keys of type {typeof(TKey).Name}: pass one, as in .To(\"{topic}\", keyCodec: ...)";
+                yield return $"no codec for keys of type {typeof(TKey).Name}: pass one, as in .{Call}(\"{topic}\", keyCodec: ...)";
             }
 
             if (!_forwardsValue && _valueCodec is null)
             {
-                yield return $"no codec for values of type {typeof(TValue).Name}: pass one, as in .To(\"{topic}\", valueCodec: ...)";
+                yield return $"no codec for values of type {typeof(TValue).Name}: pass one, as in .{Call}(\"{topic}\", valueCodec: ...)";
             }
         }
     }
 
+    private string Call => isRepartition ? "Repartition" : "To";
+
     public override Step CreateStep(TaskBuilder task) =>
-        new SinkStep(this, task.Output<TKey, TValue>(Inputs[0]), task.Context, task.OutputSlot(this));
+        new SinkStep(this, task.Output<TKey, TValue>(Inputs[0]), task.Context, task.OutputSlot(this), task.ReadsRepartition);
 
     private sealed class SinkStep : RecordStep<TKey, TValue>
     {
@@ -70,14 +75,19 @@ internal sealed class SinkNode<TKey, TValue>(Stream<TKey, TValue> stream, string
         private readonly SinkNode<TKey, TValue> _node;
         private readonly int _slot;
         private readonly HeaderList _headers = new();
+        private readonly HeaderList? _carried;
+        private readonly byte[] _application;
         private readonly byte[] _origin;
         private readonly int _originPrefix;
         private readonly byte[] _originName = Encoding.UTF8.GetBytes(ToOperator.OriginHeader);
 
-        public SinkStep(SinkNode<TKey, TValue> node, Batch<TKey, TValue> input, BatchContext context, int slot) : base(node.Name, input, context)
+        public SinkStep(SinkNode<TKey, TValue> node, Batch<TKey, TValue> input, BatchContext context, int slot, bool readsRepartition)
+            : base(node.Name, input, context)
         {
             _node = node;
             _slot = slot;
+            _application = Encoding.UTF8.GetBytes(context.Options.Application);
+            _carried = readsRepartition ? new HeaderList() : null;
             var prefix = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{context.Partition}@"));
             _originPrefix = prefix.Length;
             _origin = [.. prefix, .. new byte[MaxOffsetDigits]];
@@ -93,6 +103,7 @@ internal sealed class SinkNode<TKey, TValue>(Stream<TKey, TValue> stream, string
         {
             base.Dispose();
             _headers.Dispose();
+            _carried?.Dispose();
         }
 
         protected override void Process(in Record<TKey, TValue> record)
@@ -127,8 +138,7 @@ internal sealed class SinkNode<TKey, TValue>(Stream<TKey, TValue> stream, string
                 }
 
                 // Brokers count headers, too; a record that one refuses would stop the whole cycle.
-                _headers.Clear();
-                source.CopyHeaders(index, _headers);
+                CopyHeaders(in record);
                 var size = bytes.Length - start + _headers.Packed.Length;
                 if (size > Context.Options.MaxRecordBytes)
                 {
@@ -152,6 +162,26 @@ internal sealed class SinkNode<TKey, TValue>(Stream<TKey, TValue> stream, string
             {
                 bytes.Truncate(start);
                 throw;
+            }
+        }
+
+        private void CopyHeaders(in Record<TKey, TValue> record)
+        {
+            _headers.Clear();
+            if (_carried is null)
+            {
+                Context.Source.CopyHeaders(record.Index, _headers);
+            }
+            else
+            {
+                _carried.Clear();
+                Context.Source.CopyHeaders(record.Index, _carried);
+                CarriedTimes.CopyOthers(_carried.Packed, _headers);
+            }
+
+            if (_node.IsRepartition)
+            {
+                CarriedTimes.Add(_headers, record.Time, Context.StreamTimeAt(record.Index), _application);
             }
         }
 

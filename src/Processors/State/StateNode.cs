@@ -14,7 +14,6 @@ internal delegate bool StateFunction<TKey, TValue, TState, TOut>(in Record<TKey,
 /// </summary>
 internal sealed class StateNode<TKey, TValue, TState, TOut> : TaskNode, IRowNode
     where TKey : notnull
-    where TState : notnull
 {
     public const string StateColumn = "state";
     private readonly Stream<TKey, TValue> _stream;
@@ -68,12 +67,12 @@ internal sealed class StateNode<TKey, TValue, TState, TOut> : TaskNode, IRowNode
 
             if (!_stream.KeyAsRead)
             {
-                yield return "the key was changed after its topic was read, so records of one key may be in several partitions, and each would have a state of its own; write the stream to a topic and read that one in another application";
+                yield return "the key was changed after its topic was read, so records of one key may be in several partitions, and each would have a state of its own; add .Repartition(topic) before this operator";
             }
 
             if (Topology.SourcesOf(this).Skip(1).Any())
             {
-                yield return $"its records come from the topics {string.Join(", ", Topology.SourcesOf(this))}, and a key would have a state in each; write them to one topic and read that one in another application";
+                yield return $"its records come from the topics {string.Join(", ", Topology.SourcesOf(this))}, and a key would have a state in each; add .Repartition(topic) after the merge";
             }
         }
     }

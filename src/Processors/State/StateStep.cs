@@ -9,7 +9,6 @@ namespace Streams.Processors;
 /// </summary>
 internal sealed class StateStep<TKey, TValue, TState, TOut> : Step
     where TKey : notnull
-    where TState : notnull
 {
     private readonly StateNode<TKey, TValue, TState, TOut> _node;
     private readonly Batch<TKey, TValue> _input;

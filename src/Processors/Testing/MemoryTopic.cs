@@ -42,6 +42,9 @@ internal sealed class MemoryTopic
         }
     }
 
+    /// <summary>The records from an offset on.</summary>
+    public IReadOnlyList<LogRecord> ReadFrom(long offset) => _records[(int)offset..];
+
     /// <summary>The records since the last call.</summary>
     public IReadOnlyList<LogRecord> ReadNew()
     {

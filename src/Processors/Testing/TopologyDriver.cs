@@ -5,7 +5,8 @@ namespace Streams.Processors.Testing;
 /// in production; the log and the tables are lists. Time stands still until it is moved.
 /// </summary>
 /// <remarks>
-/// Each source partition is a task of its own, with its own stream time, made when the first record is piped into it.
+/// Each source partition is a task of its own, with its own stream time, made when the first record is piped into it. The topic of a
+/// repartition has one partition; a commit works off what is sent there.
 /// Rows merge as PostgreSQL merges them. Not thread-safe.
 /// </remarks>
 /// <example><code>
@@ -86,10 +87,15 @@ public sealed class TopologyDriver : IDisposable
     /// <param name="partition">The partition.</param>
     /// <param name="headers">The headers; none when absent.</param>
     /// <returns>The record's offset.</returns>
-    /// <exception cref="ArgumentException">The topology does not read this topic.</exception>
+    /// <exception cref="ArgumentException">The topology does not read this topic, or writes it itself.</exception>
     public long Pipe(
         string topic, byte[]? key, byte[]? value, DateTime? timestamp = null, int partition = 0, IReadOnlyList<KeyValuePair<string, byte[]?>>? headers = null)
     {
+        if (_topology.RepartitionTopics.Contains(topic))
+        {
+            throw new ArgumentException($"Topic '{topic}' is the topology's own, which nobody else writes; pipe into one that it only reads.", nameof(topic));
+        }
+
         var source = new TopicPartition(topic, partition);
         var offset = _endOffsets.GetValueOrDefault(source);
         var milliseconds = ((timestamp ?? Now) - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerMillisecond;
@@ -105,6 +111,33 @@ public sealed class TopologyDriver : IDisposable
 
     /// <summary>Commits what was piped in since the last commit, all partitions together: rows, output, dead letters.</summary>
     public void Commit()
+    {
+        do
+        {
+            CommitPending();
+        }
+        while (PipeRepartitioned());
+    }
+
+    private bool PipeRepartitioned()
+    {
+        var any = false;
+        foreach (var topic in _topology.RepartitionTopics)
+        {
+            var source = new TopicPartition(topic, 0);
+            var records = _topics[topic].ReadFrom(_endOffsets.GetValueOrDefault(source));
+            if (records.Count > 0)
+            {
+                using var batch = new MemoryRecordBatch(source, records);
+                Process(source, batch);
+                any = true;
+            }
+        }
+
+        return any;
+    }
+
+    private void CommitPending()
     {
         var pending = _tasks.Values.Where(t => t.PendingRecords > 0).Select(t => (Task: t, Changes: t.TakeChanges())).ToList();
         using var transaction = _tables.Begin([.. pending.Select(p => p.Changes)]);

@@ -110,9 +110,9 @@ internal sealed class Job : IAsyncDisposable
     public Task<IReadOnlyList<TestRecord>> ReadAsync(string topic, bool readCommitted = true) =>
         TopicReader.ReadToEndAsync(Kafka.BootstrapServers, topic, readCommitted, Patience.Long);
 
-    /// <summary>The next offsets as committed in PostgreSQL, by partition; partitions without one are left out.</summary>
+    /// <summary>The next offsets of the input as committed in PostgreSQL, by partition; partitions without one are left out.</summary>
     public Task<Dictionary<int, long>> NextOffsetsAsync() => ReadAsync(
-        "partitions", "partition, next_offset", "next_offset IS NOT NULL", r => (Key: r.GetInt32(0), Value: r.GetInt64(1)),
+        "partitions", "partition, next_offset", $"next_offset IS NOT NULL AND topic = '{Clicks}'", r => (Key: r.GetInt32(0), Value: r.GetInt64(1)),
         rows => rows.ToDictionary(r => r.Key, r => r.Value));
 
     /// <summary>How many of the input's records are committed.</summary>
@@ -133,7 +133,7 @@ internal sealed class Job : IAsyncDisposable
 
     /// <summary>Which node holds which partition, as PostgreSQL has it.</summary>
     public Task<Dictionary<int, string>> OwnersAsync() => ReadAsync(
-        "partitions", "partition, node", "node IS NOT NULL", r => (Key: r.GetInt32(0), Value: r.GetString(1)),
+        "partitions", "partition, node", $"node IS NOT NULL AND topic = '{Clicks}'", r => (Key: r.GetInt32(0), Value: r.GetString(1)),
         rows => rows.ToDictionary(r => r.Key, r => r.Value));
 
     /// <summary>The rows of a table of its schema.</summary>

@@ -30,13 +30,21 @@ internal sealed class Cluster
         public (int Epoch, bool Commit)? Last { get; set; }
     }
 
-    public Cluster(Simulator simulator, GroupSettings group, TimeSpan transactionTimeout, string source, int partitions)
+    /// <param name="simulator">Chooses.</param>
+    /// <param name="group">How the group behaves.</param>
+    /// <param name="transactionTimeout">How long a transaction may be open.</param>
+    /// <param name="sources">The topics that the group reads, with their numbers of partitions.</param>
+    public Cluster(Simulator simulator, GroupSettings group, TimeSpan transactionTimeout, IReadOnlyList<(string Topic, int Partitions)> sources)
     {
         _simulator = simulator;
         _transactionTimeout = transactionTimeout;
         Process = new SimulatedProcess(simulator, "kafka");
-        Topics.Create(source, partitions);
-        Group = new Group(simulator, group, [.. Topics.PartitionsOf(source)]);
+        foreach (var (topic, partitions) in sources)
+        {
+            Topics.Create(topic, partitions);
+        }
+
+        Group = new Group(simulator, group, [.. sources.SelectMany(s => Topics.PartitionsOf(s.Topic))]);
         Tick();
     }
 
@@ -182,6 +190,7 @@ internal sealed class Cluster
         _simulator.After(_simulator.Some(TimeSpan.FromMilliseconds(300)), () =>
         {
             transaction.IsCommitted = commit;
+            Topics.Settled();
             Offsets.Settle(transaction);
             producer.Ending = null;
             ending.TrySetResult();

@@ -103,7 +103,7 @@ internal sealed class FakeReader(Simulator simulator, SimulatedProcess process, 
     /// <summary>Asked before each step: looks only if something has changed.</summary>
     private bool CanRead()
     {
-        var now = (cluster.Topics.Appended, membership.Version);
+        var now = (cluster.Topics.Changes, membership.Version);
         if (now != _lookedAt)
         {
             (_lookedAt, _canRead) = (now, Readable().Any());
@@ -113,7 +113,7 @@ internal sealed class FakeReader(Simulator simulator, SimulatedProcess process, 
     }
 
     private IEnumerable<TopicPartition> Readable() =>
-        membership.Positions.Where(p => !_paused.Contains(p.Key) && p.Value < cluster.Topics.EndOf(p.Key)).Select(p => p.Key);
+        membership.Positions.Where(p => !_paused.Contains(p.Key) && cluster.Topics.HasCommitted(p.Key, p.Value)).Select(p => p.Key);
 
     private MemoryRecordBatch Read(TopicPartition partition)
     {

@@ -18,8 +18,8 @@ internal sealed class FakeTopics
 
     private sealed record Entry(LogRecord Record, LogTransaction? Transaction);
 
-    /// <summary>How many records there are, in all topics.</summary>
-    public long Appended { get; private set; }
+    /// <summary>Grows whenever there may be more to read.</summary>
+    public long Changes { get; private set; }
 
     public void Create(string topic, int partitions)
     {
@@ -51,24 +51,28 @@ internal sealed class FakeTopics
     public void Append(TopicPartition partition, LogRecord record, LogTransaction? transaction = null, int gap = 0)
     {
         _partitions[partition].Add(new Entry(record with { Offset = EndOf(partition) + gap }, transaction));
-        Appended++;
+        Changes++;
     }
+
+    /// <summary>A transaction has ended: what is behind its records may be read.</summary>
+    public void Settled() => Changes++;
+
+    /// <summary>Whether a consumer that reads only what is committed has more to read, from an offset on.</summary>
+    public bool HasCommitted(TopicPartition partition, long from) => Committed(partition).Any(r => r.Offset >= from);
 
     /// <summary>The offset after the last record.</summary>
     public long EndOf(TopicPartition partition) => _partitions[partition] is { Count: > 0 } entries ? entries[^1].Record.Offset + 1 : 0;
 
-    /// <summary>Records from an offset on.</summary>
-    public IReadOnlyList<LogRecord> Read(TopicPartition partition, long from, int most)
-    {
-        var entries = _partitions[partition];
-        var first = entries.FindIndex(e => e.Record.Offset >= from);
-        return first < 0 ? [] : [.. entries.Skip(first).Take(most).Select(e => e.Record)];
-    }
+    /// <summary>Committed records from an offset on.</summary>
+    public IReadOnlyList<LogRecord> Read(TopicPartition partition, long from, int most) =>
+        [.. Committed(partition).SkipWhile(r => r.Offset < from).Take(most)];
 
     /// <summary>What a consumer sees that reads only what is committed.</summary>
     public IEnumerable<(TopicPartition Partition, LogRecord Record)> ReadCommitted(string topic) =>
-        from partition in PartitionsOf(topic)
+        PartitionsOf(topic).SelectMany(partition => Committed(partition).Select(record => (partition, record)));
+
+    private IEnumerable<LogRecord> Committed(TopicPartition partition) =>
         from entry in _partitions[partition].TakeWhile(e => e.Transaction is null or { IsCommitted: not null })
         where entry.Transaction is null or { IsCommitted: true }
-        select (partition, entry.Record);
+        select entry.Record;
 }

@@ -42,8 +42,8 @@ internal sealed class VisitCodec : ICodec<Visit>
 
 /// <summary>
 /// The topology that is simulated, with all that a cycle can hold: forwarded records, rows that are appended, windowed counts
-/// with a changelog, late records, totals that all nodes add to, sessions that they make together, and a state per user that depends
-/// on the order of records.
+/// with a changelog, late records, totals that all nodes add to, sessions that they make together, a state per user that depends
+/// on the order of records, and errors that are partitioned anew, by their path.
 /// </summary>
 internal static class SimulatedTopology
 {
@@ -65,7 +65,13 @@ internal static class SimulatedTopology
     public static readonly TimeSpan SessionGap = TimeSpan.FromSeconds(15);
     public static readonly TimeSpan SessionGrace = TimeSpan.FromSeconds(30);
 
-    public static Topology Build()
+    public const string ErrorsByPath = "errors-by-path";
+    public const string Paths = "paths";
+    public const string PathsTopic = "path-states";
+    public const string PathCounts = "path_counts";
+
+    /// <param name="hasRepartition">Whether errors go on by their path; that takes transactions.</param>
+    public static Topology Build(bool hasRepartition)
     {
         var builder = new StreamBuilder();
         var visits = builder.Stream(Visits, Codecs.Utf8, new VisitCodec(), visit => visit.Time);
@@ -82,6 +88,13 @@ internal static class SimulatedTopology
             .Count("n")
             .ToTable(Sessions)
             .ToTopic(SessionsTopic);
+        if (hasRepartition)
+        {
+            var byPath = errors.SelectKey(visit => visit.Path).Repartition(ErrorsByPath, Codecs.Utf8);
+            byPath.Fold(Paths, () => new User(0, 0), (path, visit) => path.After(visit)).To(PathsTopic);
+            byPath.GroupBy(visit => visit.Path, "path").WindowedBy(Tumbling.Of(Window).WithGrace(Grace)).Count("n").ToTable(PathCounts);
+        }
+
         return builder.Build();
     }
 }

@@ -34,22 +34,27 @@ internal sealed class Model(World world)
         CheckForwarded(SimulatedTopology.Errors, _errors.Select(e => (e.Key, e.Value.Record)));
         CheckForwarded(SimulatedTopology.LateErrors, _late.Select(l => (l.Key, l.Value)));
         CheckUsers();
+        if (world.Settings.Guarantee == Guarantee.ExactlyOnce)
+        {
+            new RepartitionModel(world).Check(_errors.ToDictionary(e => e.Key, e => e.Value.Record), _errorCounts);
+        }
+
         CheckOffsets();
     }
 
-    private static string Text(object? value) => value switch
+    public static string Text(object? value) => value switch
     {
         DateTime time => time.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFF'Z'", CultureInfo.InvariantCulture),
         _ => string.Create(CultureInfo.InvariantCulture, $"{value}"),
     };
 
-    private static string Text(byte[]? bytes) => bytes is null ? "null" : Encoding.UTF8.GetString(bytes);
+    public static string Text(byte[]? bytes) => bytes is null ? "null" : Encoding.UTF8.GetString(bytes);
 
     private static void Fail(string what, IEnumerable<string> missing, IEnumerable<string> extra) => throw new WrongException(
         $"{what}: missing {string.Join("; ", missing.Take(5).DefaultIfEmpty("nothing"))}; too much {string.Join("; ", extra.Take(5).DefaultIfEmpty("nothing"))}.");
 
     /// <summary>Compares as sets that may hold a thing several times.</summary>
-    private static void Compare(string what, IEnumerable<string> expected, IEnumerable<string> actual)
+    public static void Compare(string what, IEnumerable<string> expected, IEnumerable<string> actual)
     {
         var left = expected.CountBy(e => e).ToDictionary();
         foreach (var one in actual)
@@ -249,12 +254,12 @@ internal sealed class Model(World world)
         string Answer(string at, byte[]? key, User user) => _users.GetValueOrDefault($"{at.Split('@')[0]} {Text(key)}").IsReplayed ? at : $"{at} {Text(key)} {user}";
     }
 
-    private static string Origin(LogRecord record) => Text(record.Headers.Single(h => h.Key == ToOperator.OriginHeader).Value);
+    public static string Origin(LogRecord record) => Text(record.Headers.Single(h => h.Key == ToOperator.OriginHeader).Value);
 
     private void CheckOffsets()
     {
-        var topics = world.Cluster.Topics;
-        var ends = topics.PartitionsOf(SimulatedTopology.Visits).Where(p => topics.EndOf(p) > 0).Select(p => $"{p} at {topics.EndOf(p)}").ToList();
+        var ends = world.Topology.SourceTopics.SelectMany(world.Cluster.Topics.ReadCommitted)
+            .GroupBy(r => r.Partition).Select(p => $"{p.Key} at {p.Max(r => r.Record.Offset) + 1}").ToList();
         Compare("The offsets in the store", ends, world.Database.Partitions.Where(p => p.Value.NextOffset is not null).Select(p => $"{p.Key} at {p.Value.NextOffset}"));
         if (world.Settings.Guarantee == Guarantee.ExactlyOnce)
         {

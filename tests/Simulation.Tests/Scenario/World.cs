@@ -20,6 +20,8 @@ internal sealed class World : IDisposable
     private static readonly TimeSpan _lastLooks = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan _stopTimeout = TimeSpan.FromSeconds(30);
 
+    private const int OutputPartitions = 2;
+
     /// <summary>Some fifty times what a run takes.</summary>
     private const long MostSteps = 500_000;
     private readonly NetworkFaults _networkFaults = new();
@@ -34,12 +36,15 @@ internal sealed class World : IDisposable
         Wiring = wiring ?? Wiring.Right;
         Simulator = new Simulator(seed);
         Settings = Settings.Of(Simulator, guarantee);
+        Topology = SimulatedTopology.Build(hasRepartition: Settings.Guarantee == Guarantee.ExactlyOnce);
         Network = new Network(Simulator, _networkFaults);
         Database = new Database(Simulator, Topology, Settings.Store, Violate) { HasFence = Wiring.HasFence };
-        Cluster = new Cluster(Simulator, Settings.Group, Settings.TransactionTimeout, SimulatedTopology.Visits, Settings.Partitions);
-        foreach (var topic in Topology.SinkTopics)
+        Cluster = new Cluster(
+            Simulator, Settings.Group, Settings.TransactionTimeout,
+            [.. Topology.SourceTopics.Select(topic => (topic, topic == SimulatedTopology.Visits ? Settings.Partitions : OutputPartitions))]);
+        foreach (var topic in Topology.SinkTopics.Except(Topology.SourceTopics))
         {
-            Cluster.Topics.Create(topic, 2);
+            Cluster.Topics.Create(topic, OutputPartitions);
         }
 
         _input = new RandomInput(Simulator, Cluster.Topics, Settings.Duration);
@@ -57,7 +62,7 @@ internal sealed class World : IDisposable
 
     public Cluster Cluster { get; }
 
-    public Topology Topology { get; } = SimulatedTopology.Build();
+    public Topology Topology { get; }
 
     public StoreFaults StoreFaults { get; } = new();
 
@@ -164,8 +169,10 @@ internal sealed class World : IDisposable
     }
 
     /// <summary>Every record is part of a committed cycle, every replay that was asked for too, and nobody is in the middle of one.</summary>
-    private bool IsWorkedOff() => Database.Letters.Rows.Values.All(l => !l.IsRequested) && Cluster.Topics.PartitionsOf(SimulatedTopology.Visits)
-        .All(p => Cluster.Topics.EndOf(p) == 0 || (Database.Partitions.TryGetValue(p, out var row) && row.NextOffset == Cluster.Topics.EndOf(p)));
+    private bool IsWorkedOff() => Database.Letters.Rows.Values.All(l => !l.IsRequested)
+        && !Cluster.HasOpenTransactions
+        && Topology.SourceTopics.SelectMany(Cluster.Topics.PartitionsOf)
+            .All(p => !Cluster.Topics.HasCommitted(p, Database.Partitions.GetValueOrDefault(p)?.NextOffset ?? 0));
 
     /// <summary>
     /// Whatever is still on its way arrives, and the transactions of nodes that are no more time out: a consumer of committed

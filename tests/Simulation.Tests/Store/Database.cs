@@ -85,7 +85,7 @@ internal sealed class Database
         foreach (var append in write.Appends)
         {
             await PauseAsync(session);
-            if (append.Rows.Any(r => IsRefused(append.Table, r.Values)))
+            if (append.Table.Name == SimulatedTopology.ErrorRows && append.Rows.Any(r => IsRefused(append.Table, r.Values)))
             {
                 throw new PostgresException("new row violates check constraint", "ERROR", "ERROR", PostgresErrorCodes.CheckViolation);
             }
