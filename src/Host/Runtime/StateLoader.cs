@@ -8,10 +8,19 @@ internal sealed class StateLoader(IStateStore store, NodeHealth health, NodeMetr
 {
     private readonly Retries _retries = new(health, surroundings);
 
+    /// <exception cref="OperationCanceledException">The task is to stop: whatever the store says then is no failure of its.</exception>
     public async Task LoadAsync(TopicPartition partition, IReadOnlyList<StateLoad> missing, CancellationToken stopping)
     {
         var started = surroundings.Time.GetTimestamp();
-        await _retries.RunAsync(Dependency.Postgres, () => store.LoadAsync(partition, missing, stopping), stopping);
+        try
+        {
+            await _retries.RunAsync(Dependency.Postgres, () => store.LoadAsync(partition, missing, stopping), stopping);
+        }
+        catch (Exception e) when (stopping.IsCancellationRequested && Failures.IsTransient(e))
+        {
+            throw new OperationCanceledException("The task stops while its states are loaded.", e, stopping);
+        }
+
         metrics.LoadTook(surroundings.Time.GetElapsedTime(started));
         foreach (var load in missing)
         {
