@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Streams.Processors;
 
 /// <summary>Keys whose states a batch needs and its task does not have: to be read from the table, and then the batch is run again.</summary>
@@ -20,10 +22,13 @@ internal abstract class StateLoad(TableSchema table) : IDisposable
 }
 
 /// <summary>Loads into a cache.</summary>
-internal sealed class StateLoad<TKey>(TableSchema table, KeyShape<TKey> shape, StateCache<TKey> cache) : StateLoad(table)
+internal sealed class StateLoad<TKey>(TableSchema table, KeyShape<TKey> shape, StateCache<TKey> cache, TopicPartition partition) : StateLoad(table)
     where TKey : notnull
 {
     private readonly Dictionary<TKey, int> _rows = [];
+
+    // In the index, every key has these two before it.
+    private readonly long _taskBytes = Encoding.UTF8.GetByteCount(partition.Topic) + sizeof(int);
 
     public int Count => _rows.Count;
 
@@ -33,7 +38,7 @@ internal sealed class StateLoad<TKey>(TableSchema table, KeyShape<TKey> shape, S
     {
         if (!_rows.ContainsKey(key))
         {
-            shape.Check(key, Table.Name);
+            PostgresText.CheckKeySize(_taskBytes + shape.Check(key, Table.Name), Table.Name);
             shape.Append(key, Keys.Columns, firstColumn: 0);
             _rows.Add(key, _rows.Count);
         }

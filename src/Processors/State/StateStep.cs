@@ -27,7 +27,7 @@ internal sealed class StateStep<TKey, TValue, TState, TOut> : Step
         (_node, _input, _context, _output, _slot) = (node, input, context, output, slot);
         _function = node.CreateFunction();
         _cache = new StateCache<TKey>(context.Options.StateCacheBytes);
-        _load = new StateLoad<TKey>(node.Table, node.Shape, _cache);
+        _load = new StateLoad<TKey>(node.Table, node.Shape, _cache, context.Partition);
     }
 
     /// <summary>A state that this batch has made: its place among the encoded ones, or none.</summary>
