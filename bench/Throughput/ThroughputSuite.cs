@@ -165,7 +165,7 @@ internal sealed class ThroughputSuite(Servers servers, BenchOptions options, Run
         Topic = _topic,
         Traffic = _traffic,
         Application = $"bench-{run}-{name}",
-        Settings = options.Settings,
+        Settings = new(options.Settings),
         Names = new() { Clicks = _topic, ErrorsTopic = $"bench-{run}-{name}-errors", CountsTopic = $"bench-{run}-{name}-counts" },
     };
 }

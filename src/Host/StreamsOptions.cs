@@ -95,4 +95,14 @@ public sealed class StreamsOptions
     /// </summary>
     [Range(0, 100_000)]
     public int OutputPartitions { get; set; }
+
+    /// <exception cref="StreamsConfigurationException">The topology cannot run with these settings.</exception>
+    internal void ThrowIfUnfitFor(Topology topology)
+    {
+        if (Guarantee == Guarantee.AtLeastOnce && topology.RepartitionTopics is [var topic, ..])
+        {
+            throw new StreamsConfigurationException(
+                $"{Section}:{nameof(Guarantee)} is AtLeastOnce, and the topology sends records through topic {topic}: one that is sent twice would take effect twice behind it. Set it to ExactlyOnce.");
+        }
+    }
 }

@@ -33,8 +33,8 @@ public sealed class BadDayKafkaTests(TestKafka kafka, TestPostgres postgres)
         await secure.RunToolAsync("acls", ["--add", .. deny, job.Errors, "--operation", "Write"]);
         await TopicWriter.WriteAsync(secure.BootstrapServers, job.Clicks, _clicks.Take(1_000));
         await node.WaitUntilNotReadyAsync("Topic authorization failed");
-        Assert.Contains(node.Lines, line => line.Contains("Kafka: waiting. ", StringComparison.Ordinal) && line.Contains("Grant this client's Kafka user the right", StringComparison.Ordinal));
-        Assert.Contains(node.Lines, line => line.Contains(job.Errors, StringComparison.Ordinal) && line.Contains("Topic authorization failed", StringComparison.Ordinal));
+        await SaysAsync(node, "Kafka: waiting. ", "Grant this client's Kafka user the right");
+        await SaysAsync(node, job.Errors, "Topic authorization failed");
         await secure.RunToolAsync("acls", ["--remove", "--force", .. deny, job.Errors, "--operation", "Write"]);
         await job.WaitUntilCommittedAsync(2_000);
         await node.WaitUntilReadyAsync();
@@ -89,6 +89,20 @@ public sealed class BadDayKafkaTests(TestKafka kafka, TestPostgres postgres)
         await kafka.DeleteTopicAsync(job.Clicks);
         await node.WaitUntilNotReadyAsync($"the input topic '{job.Clicks}' does not exist any more");
         Assert.Equal(0, await node.StopAsync(Patience.Short));
+    }
+
+    /// <summary>What a node says of itself over HTTP may be read before the same in its log.</summary>
+    private static async Task SaysAsync(Node node, params string[] texts)
+    {
+        try
+        {
+            await Eventually.True(
+                () => node.Lines.Any(line => texts.All(text => line.Contains(text, StringComparison.Ordinal))), Patience.Short, $"the node says {string.Join(" and ", texts)}");
+        }
+        catch (TimeoutException e)
+        {
+            throw new TimeoutException($"{e.Message} It wrote:\n{node.Output}", e);
+        }
     }
 
     private async Task<Node> StartedAsync(Job job)

@@ -35,7 +35,7 @@ public static class StreamsCheck
         Topology topology, IConfiguration configuration, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var problems = new List<string>();
-        var options = Read(problems, () => Options(configuration));
+        var options = Read(problems, () => Options(configuration, topology));
         var kafka = Read(problems, () => Kafka(configuration));
         var postgres = Read(problems, () => PostgresChecks.From(configuration, topology, options?.ApplicationId ?? "unknown"));
         yield return problems.Count > 0
@@ -57,11 +57,17 @@ public static class StreamsCheck
         }
     }
 
-    private static StreamsOptions Options(IConfiguration configuration)
+    private static StreamsOptions Options(IConfiguration configuration, Topology topology)
     {
         var options = configuration.GetSection(StreamsOptions.Section).Get<StreamsOptions>() ?? new StreamsOptions();
         var validation = new StreamsOptionsValidator().Validate(null, options);
-        return validation.Failed ? throw new OptionsValidationException(StreamsOptions.Section, typeof(StreamsOptions), validation.Failures) : options;
+        if (validation.Failed)
+        {
+            throw new OptionsValidationException(StreamsOptions.Section, typeof(StreamsOptions), validation.Failures);
+        }
+
+        options.ThrowIfUnfitFor(topology);
+        return options;
     }
 
     private static KafkaSettings Kafka(IConfiguration configuration)

@@ -68,12 +68,7 @@ internal sealed class StreamsNode(
 
     private async Task RunAsync(CancellationToken stopping)
     {
-        if (_options.Guarantee == Guarantee.AtLeastOnce && topology.RepartitionTopics is [var repartition, ..])
-        {
-            throw new StreamsConfigurationException(
-                $"Streams:Guarantee is AtLeastOnce, and the topology sends records through topic {repartition}: one that is sent twice would take effect twice behind it. Set it to ExactlyOnce.");
-        }
-
+        _options.ThrowIfUnfitFor(topology);
         using var admin = new KafkaAdmin(kafka, identity.Name, loggers.CreateLogger<KafkaAdmin>());
         var log = new KafkaRecordLog(topology, _options, kafka, identity.Name, admin, time, loggers);
         var runtime = new NodeRuntime(topology, _options, store, log, health, metrics, NodeSurroundings.Real(time), loggers);

@@ -37,11 +37,11 @@ public sealed class StreamsCheckTests(TestPostgres postgres, TestKafka kafka)
             .. further.Select(f => KeyValuePair.Create(f.Key, (string?)f.Value)),
         ]);
 
-    private async Task<Dictionary<string, CheckResult>> RunAsync(KeyValuePair<string, string?>[] settings)
+    private async Task<Dictionary<string, CheckResult>> RunAsync(KeyValuePair<string, string?>[] settings, Topology? topology = null)
     {
         var results = new Dictionary<string, CheckResult>();
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings).Build();
-        await foreach (var result in StreamsCheck.RunAsync(Topology(), configuration, Cancel))
+        await foreach (var result in StreamsCheck.RunAsync(topology ?? Topology(), configuration, Cancel))
         {
             results.Add(result.Name, result);
         }
@@ -82,6 +82,33 @@ public sealed class StreamsCheckTests(TestPostgres postgres, TestKafka kafka)
             Assert.Equal("output, does not exist; the node may create it, and will",
                 (await CheckAsync(kafka.BootstrapServers, connection))[$"topic {_output}"].Message);
         }
+    }
+
+    [Fact]
+    public async Task a_repartition_topic_is_made_by_the_node_and_read_by_it_and_takes_transactions()
+    {
+        Assert.SkipUnless(kafka.IsReal, "The embedded Kafka may make topics that are asked for.");
+        var builder = new StreamBuilder();
+        builder.Stream(_input, Codecs.Utf8, Codecs.Utf8).SelectKey(value => value).Repartition(_output, Codecs.Utf8).Reduce("latest", (_, value) => value);
+        var topology = builder.Build();
+        await kafka.CreateTopicAsync(_input, 3);
+        KeyValuePair<string, string?>[] settings =
+        [
+            new("ConnectionStrings:Kafka", kafka.BootstrapServers), new("ConnectionStrings:Postgres", await postgres.CreateDatabaseAsync(Cancel)),
+            new("Streams:ApplicationId", _application),
+        ];
+        var results = await RunAsync(settings, topology);
+        Assert.All(results.Values, r => Assert.True(r.Outcome == CheckOutcome.Ok, $"{r.Name}: {r.Message}"));
+        Assert.Equal("output, does not exist; the node may create it, and will", results[$"topic {_output}"].Message);
+
+        await kafka.CreateTopicAsync(_output, 2);
+        results = await RunAsync(settings, topology);
+        Assert.Equal("repartition, 2 partitions, may be read", results[$"topic {_output}"].Message);
+        Assert.Equal(CheckOutcome.Ok, results["transactions"].Outcome);
+
+        AssertWrong(
+            $"Streams:Guarantee is AtLeastOnce, and the topology sends records through topic {_output}",
+            (await RunAsync([.. settings, new("Streams:Guarantee", "AtLeastOnce")], topology))["configuration"]);
     }
 
     [Fact]
