@@ -74,6 +74,14 @@ internal sealed class TakeoverRun(Servers servers, BenchOptions options, RunView
             """);
         fill.CommandTimeout = 0;
         await fill.ExecuteNonQueryAsync(cancellation);
+
+        // State that has stood for long: neither the rows' way to the disk nor the first look at them is part of a takeover.
+        foreach (var statement in new[] { $"VACUUM ANALYZE {stage.Schema}.error_counts", "CHECKPOINT" })
+        {
+            await using var settle = stage.Data.CreateCommand(statement);
+            settle.CommandTimeout = 0;
+            await settle.ExecuteNonQueryAsync(cancellation);
+        }
     }
 
     /// <summary>Feeds in short stretches until it is told to end: how long the takeover takes is not known before.</summary>
