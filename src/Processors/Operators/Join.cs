@@ -35,13 +35,7 @@ public static class JoinOperator
         ICodec<TOther>? otherCodec = null)
         where TKey : notnull
         where TOther : class? =>
-        Join<TKey, TValue, TOther, TOut>(stream, other, "JOIN", topic, table, (value, latest, emit) =>
-        {
-            if (latest is not null)
-            {
-                emit(join(value, latest));
-            }
-        }, keyCodec, valueCodec, otherCodec);
+        Join(stream, other, "JOIN", topic, table, (value, latest) => join(value, latest!), takesNone: false, keyCodec, valueCodec, otherCodec);
 
     /// <summary>The same; a record that meets none is put together with <c>null</c>.</summary>
     public static Stream<TKey, TOut> LeftJoin<TKey, TValue, TOther, TOut>(
@@ -55,7 +49,7 @@ public static class JoinOperator
         ICodec<TOther>? otherCodec = null)
         where TKey : notnull
         where TOther : class? =>
-        Join<TKey, TValue, TOther, TOut>(stream, other, "LEFTJOIN", topic, table, (value, latest, emit) => emit(join(value, latest)), keyCodec, valueCodec, otherCodec);
+        Join(stream, other, "LEFTJOIN", topic, table, join, takesNone: true, keyCodec, valueCodec, otherCodec);
 
     private static Stream<TKey, TOut> Join<TKey, TValue, TOther, TOut>(
         Stream<TKey, TValue> stream,
@@ -63,7 +57,8 @@ public static class JoinOperator
         string role,
         string topic,
         string table,
-        Action<TValue, TOther?, Action<TOut>> join,
+        Func<TValue, TOther?, TOut> join,
+        bool takesNone,
         ICodec<TKey>? keyCodec,
         ICodec<TValue>? valueCodec,
         ICodec<TOther>? otherCodec)
@@ -86,8 +81,11 @@ public static class JoinOperator
                 return state is not null;
             }
 
-            var (key, time, index) = (record.Key, record.Time, record.Index);
-            join(record.Value.Value, state, value => output.Add(new Record<TKey, TOut>(key, value, time, index)));
+            if (exists || takesNone)
+            {
+                output.Add(new Record<TKey, TOut>(record.Key, join(record.Value.Value, state), record.Time, record.Index));
+            }
+
             return exists;
         }
     }

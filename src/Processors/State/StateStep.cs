@@ -35,7 +35,7 @@ internal sealed class StateStep<TKey, TValue, TState, TOut> : Step
 
     private RowBuffer Rows => _context.Changes.Rows[_slot];
 
-    private string Name => _node.Table.Name;
+    private string TableName => _node.Table.Name;
 
     public override void Run()
     {
@@ -91,7 +91,7 @@ internal sealed class StateStep<TKey, TValue, TState, TOut> : Step
         {
             if (record.Key is null)
             {
-                throw new RecordRejectedException($"The key is null, and table {step.Name} keeps a state per key.");
+                throw new RecordRejectedException($"The key is null, and table {step.TableName} keeps a state per key.");
             }
 
             if (!step._cache.TryGet(record.Key, out _))
@@ -171,7 +171,7 @@ internal sealed class StateStep<TKey, TValue, TState, TOut> : Step
                 _cache.Remove(key);
             }
 
-            throw new CodecException($"The state of this record's key in table {Name} cannot be decoded: {e.Message}", e);
+            throw new CodecException($"The state of this record's key in table {TableName} cannot be decoded: {e.Message}", e);
         }
     }
 
